@@ -1,0 +1,26 @@
+/** Problems with the machine livegraft works on: programs, disk, locks. */
+import { define, Exit } from './diagnostic.ts';
+
+export const programMissing = define<{ program: string }>('program-missing', {
+  exit: Exit.failed,
+  message: ({ program }) => `Cannot start ${program}: no such program in PATH`,
+  hint: 'run `livegraft doctor` to see which packages are needed',
+});
+
+export const programFailed = define<{ command: string; how: string; output: string }>('program-failed', {
+  exit: Exit.failed,
+  message: ({ command, how, output }) =>
+    `${command.length > 200 ? `${command.slice(0, 200)} …` : command} ${how}${output === '' ? '' : `:\n${output}`}`,
+});
+
+export const diskFull = define<{ path: string }>('disk-full', {
+  exit: Exit.failed,
+  message: ({ path }) => `No space left on the disk that holds ${path}`,
+  hint: 'free some space, or point XDG_CACHE_HOME to another disk; nothing half-written was left behind',
+});
+
+export const busy = define<{ what: string; pid: number }>('busy', {
+  exit: Exit.busy,
+  message: ({ what, pid }) => `Another livegraft (process ${pid}) is working on ${what}`,
+  hint: 'wait for it to end, then run this again',
+});

@@ -1,0 +1,23 @@
+/** A unit (one .c file and its object) and the ways livegraft compiles it. */
+
+export interface Unit {
+  /** Path of the .c file in the source tree: `fs/ext4/mballoc.c`. */
+  readonly source: string;
+  /** What a livepatch names the target: `vmlinux` or the module's name. */
+  readonly klpObject: string;
+  /** How kbuild compiles it, with the variable parts taken out. */
+  readonly command: UnitCommand;
+}
+
+export interface UnitCommand {
+  /** The compiler and its arguments as kbuild gives them, without the output and the input. */
+  readonly compile: readonly string[];
+  /** Programs that kbuild runs on the object afterwards (objtool), without the object's name; empty where kbuild defers them to the link. */
+  readonly post: readonly (readonly string[])[];
+}
+
+/**
+ * `proof`: exactly the shipped flags, to be compared with the shipped code.
+ * `pair`: with `-ffunction-sections -fdata-sections`, to be compared with each other and extracted from.
+ */
+export type Variant = 'proof' | 'pair';

@@ -1,0 +1,58 @@
+/** Runs other programs: arguments as arrays, no shell, their last words in the error, killed with us. */
+import { execa } from 'execa';
+import { LivegraftError } from '../diagnostics/diagnostic.ts';
+import { programFailed, programMissing } from '../diagnostics/support.ts';
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+  /** Milliseconds; the program is killed afterwards. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, or times out. */
+export async function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  options.signal?.throwIfAborted();
+  const result = await execa(program, [...args], {
+    reject: false,
+    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { LC_ALL: 'C', ...options.env },
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    maxBuffer: 256 * 1024 * 1024,
+    stripFinalNewline: false,
+  });
+  if (result.isCanceled) options.signal?.throwIfAborted();
+  if (result.code === 'ENOENT' || result.code === 'EACCES') throw new LivegraftError(programMissing({ program }));
+  if (result.exitCode === undefined) {
+    const how = result.timedOut ? `did not end within ${options.timeout} ms` : `was ended by ${result.signal ?? result.code}`;
+    throw new LivegraftError(programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }));
+  }
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** Like `tryRun`, but an exit code other than 0 throws, with the end of the program's error output. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const result = await tryRun(program, args, options);
+  if (result.exitCode !== 0) {
+    const output = tail(result.stderr.trim() === '' ? result.stdout : result.stderr);
+    const how = `ended with exit code ${result.exitCode}`;
+    throw new LivegraftError(programFailed({ command: [program, ...args].join(' '), how, output }));
+  }
+  return result;
+}
+
+/** The last lines of a program's output: what a person needs to see, and no more. */
+function tail(text: string, lines = 12): string {
+  return text.trimEnd().split('\n').slice(-lines).join('\n');
+}

@@ -1,0 +1,35 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const alias = [
+  {
+    find: /^@livegraft\/binfmt\/(.*)$/,
+    replacement: fileURLToPath(new URL('./packages/binfmt/src/$1.ts', import.meta.url)),
+  },
+];
+
+/** Three projects: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, one at a time). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { alias },
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        resolve: { alias },
+        test: { name: 'case', include: ['packages/*/src/**/*.case.ts'], testTimeout: 120_000, hookTimeout: 600_000 },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'vm',
+          include: ['packages/*/src/**/*.vm.ts', 'examples/**/*.vm.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 1_800_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
