@@ -1,0 +1,141 @@
+/** Says whether two correlated atoms are the same, and if not, where and what differs first. */
+import { SHT } from '@livegraft/binfmt/elf/constants';
+import type { Atom, Reference, Target, UnitObject } from './atoms.ts';
+import { fieldSize } from './atoms.ts';
+import type { Correlation } from './correlate.ts';
+import { isContentOnly } from './names.ts';
+import type { Entry } from './special.ts';
+
+export type Difference =
+  | { readonly what: 'bytes' | 'size' | 'section' | 'relocations'; readonly offset: number }
+  /** Refers to something else than before. */
+  | { readonly what: 'reference'; readonly offset: number; readonly before: Target; readonly after: Target }
+  /** The same bytes, but another entry in a table about it. */
+  | { readonly what: 'table'; readonly table: string; readonly offset: number };
+
+export interface Side {
+  readonly object: UnitObject;
+  readonly entries: ReadonlyMap<Atom, readonly Entry[]>;
+}
+
+export class Comparison {
+  readonly #original: Side;
+  readonly #patched: Side;
+  readonly #correlation: Correlation;
+  /** Unnamed pairs on the way down, taken as equal while they are compared (cycles). */
+  readonly #open = new Set<string>();
+
+  constructor(original: Side, patched: Side, correlation: Correlation) {
+    this.#original = original;
+    this.#patched = patched;
+    this.#correlation = correlation;
+  }
+
+  /** The first difference between an original atom and the patched one, or undefined when there is none. */
+  difference(a: Atom, b: Atom): Difference | undefined {
+    if (a.section.type !== b.section.type || a.section.flags !== b.section.flags) return { what: 'section', offset: 0 };
+    const code = this.#contentDifference(a, b);
+    return code ?? this.#entriesDifference(a, b);
+  }
+
+  #contentDifference(a: Atom, b: Atom): Difference | undefined {
+    const before = this.#original.object.references(a);
+    const after = this.#patched.object.references(b);
+    const byte = firstByteDifference(this.#original.object, a, before, this.#patched.object, b, after);
+    if (byte !== undefined) return { what: 'bytes', offset: byte };
+    if (a.size !== b.size) return { what: 'size', offset: Math.min(a.size, b.size) };
+    if (before.length !== after.length) return { what: 'relocations', offset: Math.min(before.at(-1)?.offset ?? 0, after.at(-1)?.offset ?? 0) };
+    for (let i = 0; i < before.length; i++) {
+      const left = before[i]!;
+      const right = after[i]!;
+      if (left.offset !== right.offset || left.type !== right.type) return { what: 'relocations', offset: Math.min(left.offset, right.offset) };
+      if (!this.sameTarget(left.target, right.target)) {
+        return { what: 'reference', offset: left.offset, before: left.target, after: right.target };
+      }
+    }
+    return undefined;
+  }
+
+  #entriesDifference(a: Atom, b: Atom): Difference | undefined {
+    const compared = (entry: Entry): boolean => entry.table !== '.orc_unwind_ip';
+    const before = (this.#original.entries.get(a) ?? []).filter(compared);
+    const after = (this.#patched.entries.get(b) ?? []).filter(compared);
+    for (let i = 0; i < Math.max(before.length, after.length); i++) {
+      const left = before[i];
+      const right = after[i];
+      if (left === undefined || right === undefined || !this.#sameEntry(left, right)) {
+        const place = left ?? right!;
+        return { what: 'table', table: place.table, offset: place.at };
+      }
+    }
+    return undefined;
+  }
+
+  #sameEntry(a: Entry, b: Entry): boolean {
+    if (a.table !== b.table || a.at !== b.at || a.bytes.length !== b.bytes.length || a.references.length !== b.references.length) return false;
+    const masked = (entry: Entry): Uint8Array => mask(entry.bytes, entry.references);
+    if (Buffer.compare(masked(a), masked(b)) !== 0) return false;
+    return a.references.every((reference, i) => {
+      const other = b.references[i]!;
+      return reference.offset === other.offset && reference.type === other.type && this.sameTarget(reference.target, other.target);
+    });
+  }
+
+  /** True when both refer to the same thing: the same symbol elsewhere, correlated atoms, or equal content without identity. */
+  sameTarget(a: Target, b: Target): boolean {
+    if (a.kind === 'symbol' || b.kind === 'symbol') {
+      // a file-local symbol may have become an undefined one or the other way round: that is another target
+      return a.kind === b.kind && (a as typeof b & { kind: 'symbol' }).symbol.name === (b as typeof a & { kind: 'symbol' }).symbol.name && a.addend === b.addend;
+    }
+    if (a.addend !== b.addend && !(a.atom.kind === 'string' || a.atom.kind === 'constant')) return false;
+    if (a.atom.kind !== b.atom.kind) return false;
+    switch (a.atom.kind) {
+      case 'string':
+      case 'constant': {
+        const left = this.#original.object.bytes(a.atom).subarray(Math.max(0, a.at));
+        const right = this.#patched.object.bytes(b.atom).subarray(Math.max(0, b.at));
+        return Buffer.compare(left, right) === 0;
+      }
+      case 'unnamed':
+      case 'fragment':
+        return this.#sameUnnamed(a.atom, b.atom);
+      case 'function':
+        return this.#correlation.patchedOf.get(a.atom) === b.atom;
+      case 'data':
+        if (isContentOnly(a.atom.name) && isContentOnly(b.atom.name)) return this.#sameUnnamed(a.atom, b.atom);
+        return this.#correlation.patchedOf.get(a.atom) === b.atom;
+    }
+  }
+
+  #sameUnnamed(a: Atom, b: Atom): boolean {
+    const key = `${a.id} ${b.id}`;
+    if (this.#open.has(key)) return true;
+    this.#open.add(key);
+    const same = a.section.flags === b.section.flags && this.difference(a, b) === undefined;
+    this.#open.delete(key);
+    return same;
+  }
+}
+
+/** The bytes with all relocated fields set to zero. */
+export function mask(bytes: Uint8Array, references: readonly Reference[]): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  for (const reference of references) copy.fill(0, reference.offset, reference.offset + fieldSize(reference.type));
+  return copy;
+}
+
+function firstByteDifference(
+  original: UnitObject,
+  a: Atom,
+  before: readonly Reference[],
+  patched: UnitObject,
+  b: Atom,
+  after: readonly Reference[],
+): number | undefined {
+  if (a.section.type === SHT.NOBITS) return undefined;
+  const left = mask(original.bytes(a), before);
+  const right = mask(patched.bytes(b), after);
+  const common = Math.min(left.length, right.length);
+  for (let i = 0; i < common; i++) if (left[i] !== right[i]) return i;
+  return undefined;
+}
