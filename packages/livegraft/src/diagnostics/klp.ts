@@ -1,0 +1,94 @@
+/** What can keep a changed function out of a livepatch module. */
+import { define, Exit } from './diagnostic.ts';
+
+interface Where extends Record<string, unknown> {
+  unit: string;
+  function: string;
+}
+const place = ({ unit, function: name }: Where): string => `${unit}: ${name}`;
+
+export const notTraceable = define<Where & { object: string }>('no-ftrace-entry', {
+  place,
+  message: ({ function: name, object }) =>
+    `${name} cannot be replaced: the code shipped in ${object} has no ftrace entry there (notrace, noinstr, or built without -pg)`,
+  hint: 'patch the functions that call it instead: move the corrected code into a new function and call that one',
+});
+
+export const moduleKey = define<Where & { key: string; object: string }>('static-key-in-module', {
+  place,
+  message: ({ function: name, key, object }) =>
+    `${name} branches on the static key ${key} of the module ${object}; its jump table entry would be read before the module's symbols are known to the livepatch`,
+  hint: 'in the patch, test the key with static_key_enabled(&key.key) instead of static_branch_likely() or static_branch_unlikely()',
+});
+
+export const tracepointSilent = define<Where & { tracepoint: string }>('tracepoint-silent', {
+  severity: 'warning',
+  place,
+  message: ({ function: name, tracepoint }) =>
+    `The tracepoint ${tracepoint} will not fire in the replaced ${name}: its key lies in a module, and stays off in the new code`,
+  hint: 'tools that rely on this tracepoint see nothing from this function while the patch is in',
+});
+
+export const staticCallByTrampoline = define<Where & { call: string }>('static-call-by-trampoline', {
+  severity: 'note',
+  place,
+  message: ({ function: name, call }) => `${name} makes the static call ${call} of a module through its trampoline: one jump more, the same target`,
+});
+
+export const lateTable = define<Where & { table: string; symbol: string }>('late-symbol-in-table', {
+  place,
+  message: ({ function: name, table, symbol }) =>
+    `${table} of ${name} refers to ${symbol} of a module; the kernel applies this table when the livepatch is loaded, before that symbol is known`,
+  hint: 'move the alternative or the fixup into a function of its own that the patch does not change',
+});
+
+export const initReference = define<Where & { symbol: string }>('refers-to-init', {
+  place,
+  message: ({ function: name, symbol }) => `The new ${name} refers to ${symbol}, which is freed once the kernel or module has started`,
+  hint: 'code that can run at any time must not use __init or __initdata',
+});
+
+export const unnamedData = define<Where & { section: string }>('unnamed-data', {
+  place,
+  message: ({ function: name, section }) => `The new ${name} refers to writable data in ${section} that has no symbol, so it cannot be found in the running kernel`,
+  hint: 'please report this, with the object file',
+});
+
+export const relocationUnsupported = define<Where & { type: number; offset: number }>('relocation-unsupported', {
+  place,
+  message: ({ function: name, type, offset }) =>
+    `${name}+0x${offset.toString(16)} has a relocation of type ${type}, which the kernel's module loader does not apply`,
+  hint: 'please report this, with the object file',
+});
+
+export const otherObjectSymbol = define<Where & { symbol: string; owner: string; object: string }>('symbol-out-of-reach', {
+  place,
+  message: ({ function: name, symbol, owner, object }) =>
+    `The new ${name} in ${object} refers to ${symbol} of ${owner}, which need not be loaded when ${object} is`,
+  hint: `use what ${'the target itself'} or a module it depends on provides`,
+});
+
+export const pointerEscapes = define<Where & { target: string }>('pointer-to-new-code', {
+  severity: 'warning',
+  place,
+  message: ({ function: name, target }) =>
+    `${name} takes the address of the new function ${target}: where it is stored (timer, work, ops table), it must be gone before the patch is unloaded`,
+  hint: 'check that nothing keeps this pointer after a revert; the kernel would jump into unloaded code',
+});
+
+export const nameTooLong = define<{ name: string; limit: number; what: string }>('name-too-long', {
+  message: ({ name, limit, what }) => `${what} ${name} is ${name.length} characters long; the kernel takes ${limit}`,
+  hint: 'choose a shorter name',
+});
+
+export const reloadRefused = define<{ object: string }>('reload-refused', {
+  severity: 'warning',
+  place: ({ object }) => object,
+  message: ({ object }) => `On this kernel the module ${object} could not be loaded a second time while the livepatch stays`,
+  hint: 'revert the livepatch before the module is reloaded',
+});
+
+export const functionCount = define<{ count: number }>('nothing-to-replace', {
+  exit: Exit.nothingToDo,
+  message: ({ count }) => `The patch changes no code: ${count} functions compared, all unchanged`,
+});

@@ -1,0 +1,148 @@
+/** From the extracted pieces to the bytes of a .ko: glue compiled and joined, versions of what is imported, a build-id. */
+import { createHash } from 'node:crypto';
+import { SHF, SHT, STT } from '@livegraft/binfmt/elf/constants';
+import { readElf } from '@livegraft/binfmt/elf/read';
+import type { ElfFile, ElfSection } from '@livegraft/binfmt/elf/types';
+import { LivegraftError } from '../diagnostics/diagnostic.ts';
+import * as say from '../diagnostics/klp.ts';
+import type { ExportedSymbol } from '../kernel/symvers.ts';
+import { roleOf } from '../objdiff/sections.ts';
+import { positionOf } from '../provenance/shipped.ts';
+import type { Extraction, ReplacedFunction } from './extract.ts';
+import { type GlueFacts, type GlueObject, newFunctionName, writeGlue } from './glue.ts';
+import { linkModule } from './link.ts';
+import type { Piece, PieceTarget } from './piece.ts';
+import { resolveOutside, type SymbolSpace } from './resolve.ts';
+
+export interface ModuleRequest {
+  readonly facts: GlueFacts;
+  readonly extraction: Extraction;
+  /** For what the glue itself refers to. */
+  readonly vmlinux: SymbolSpace;
+  /** Compiles glue.c with the flags of an external module of that name. */
+  readonly compile: (source: string) => Promise<Uint8Array>;
+  readonly exports: ReadonlyMap<string, ExportedSymbol>;
+  /** The core itself clears relocations when a patched module goes (since 6.3). */
+  readonly coreClears: boolean;
+}
+
+export interface BuiltModule {
+  readonly bytes: Uint8Array;
+  readonly glue: string;
+  readonly buildId: string;
+  readonly objects: readonly GlueObject[];
+}
+
+export async function makeModule(request: ModuleRequest): Promise<BuiltModule> {
+  const { extraction } = request;
+  if (request.facts.module.length > 55) {
+    throw new LivegraftError(say.nameTooLong({ what: 'The module name', name: request.facts.module, limit: 55 }));
+  }
+  const objects = glueObjects(extraction, request.coreClears);
+  const glue = await writeGlue(request.facts, objects);
+  const object = readElf(await request.compile(glue));
+  // the glue numbers functions object by object
+  const inOrder = objects.flatMap((each) => extraction.replaced.filter((f) => f.unit.space.own.name === each.name));
+  const news = new Map(inOrder.map((f, n) => [newFunctionName(n), f.piece]));
+  const gluePieces = await objectPieces(object, (name) => {
+    const piece = news.get(name);
+    return piece === undefined
+      ? resolveOutside(request.vmlinux, { unit: 'glue.c', function: 'the glue' }, name)
+      : Promise.resolve({ kind: 'piece', piece });
+  });
+  const pieces = [...extraction.pieces, ...gluePieces];
+  const versions = versionsPiece(pieces, request.exports);
+  const loaded = versions === undefined ? pieces : [...pieces, versions];
+  const buildId = createHash('sha1').update(linkModule(loaded)).digest();
+  return { bytes: linkModule([...loaded, buildIdPiece(buildId)]), glue, buildId: buildId.toString('hex'), objects };
+}
+
+function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] {
+  const byObject = new Map<string, ReplacedFunction[]>();
+  for (const replaced of extraction.replaced) {
+    const { name } = replaced.unit.space.own;
+    byObject.set(name, [...(byObject.get(name) ?? []), replaced]);
+  }
+  const applied = new Set(
+    extraction.pieces.flatMap((piece) => piece.relocations.map(({ target }) => (target.kind === 'klp' ? target.applyWith : ''))),
+  );
+  const sorted = [...byObject].sort(([a], [b]) => (a === 'vmlinux' ? -1 : b === 'vmlinux' ? 1 : a < b ? -1 : 1));
+  return sorted.map(([name, functions]) => ({
+    name,
+    forget: name !== 'vmlinux' && applied.has(name) && !coreClears,
+    functions: functions.map((replaced) => ({
+      name: replaced.verdict.original!.name,
+      position: replacedPosition(replaced),
+      source: replaced.unit.source,
+    })),
+  }));
+}
+
+/** Which of the symbols of its name the replaced function is: 0 when it is the only one. */
+export function replacedPosition({ unit, verdict }: ReplacedFunction): number {
+  const { own } = unit.space;
+  const { name } = verdict.original!;
+  const address = unit.placement.addressOf(name);
+  if (own.named(name).length === 1) return 0;
+  return address === undefined ? 0 : positionOf(own, name, address);
+}
+
+/** A compiled object's loadable sections as pieces. */
+async function objectPieces(elf: ElfFile, resolve: (name: string) => Promise<PieceTarget>): Promise<Piece[]> {
+  const wanted = (section: ElfSection): boolean =>
+    (section.flags & SHF.ALLOC) !== 0 && section.size > 0 && (roleOf(section) !== 'ignored' || section.name.startsWith('.modinfo'));
+  const pieces = new Map<number, Piece>();
+  for (const section of elf.sections.filter(wanted)) {
+    pieces.set(section.index, {
+      section: section.name,
+      type: section.type,
+      flags: section.flags & ~SHF.INFO_LINK,
+      align: Math.max(1, section.addralign),
+      entsize: section.entsize,
+      size: section.size,
+      bytes: section.data,
+      symbols: elf.symbols
+        .filter((symbol) => symbol.section === section.index && (symbol.type === STT.FUNC || symbol.type === STT.OBJECT))
+        .map((symbol) => ({ name: symbol.name, offset: Number(symbol.value), size: symbol.size, type: symbol.type })),
+      relocations: [],
+    });
+  }
+  for (const [index, piece] of pieces) {
+    for (const relocation of elf.sections[index]!.relocations) {
+      const symbol = elf.symbols[relocation.symbol]!;
+      const home = pieces.get(symbol.section);
+      const target: PieceTarget = home === undefined ? await resolve(symbol.name) : { kind: 'piece', piece: home };
+      const addend = relocation.addend + (home === undefined ? 0 : Number(symbol.value));
+      piece.relocations.push({ offset: relocation.offset, type: relocation.type, addend, target });
+    }
+  }
+  return [...pieces.values()];
+}
+
+/** `__versions`: the CRC of each imported symbol, which the loader compares (struct modversion_info: u64 and 56 characters). */
+function versionsPiece(pieces: readonly Piece[], exports: ReadonlyMap<string, ExportedSymbol>): Piece | undefined {
+  const names = new Set(['module_layout']);
+  for (const piece of pieces) for (const { target } of piece.relocations) if (target.kind === 'export') names.add(target.name);
+  const known = [...names].filter((name) => (exports.get(name)?.crc ?? 0) !== 0);
+  if (known.length === 0) return undefined;
+  const bytes = new Uint8Array(known.length * 64);
+  const view = new DataView(bytes.buffer);
+  known.forEach((name, i) => {
+    if (name.length > 55) throw new LivegraftError(say.nameTooLong({ what: 'The imported symbol', name, limit: 55 }));
+    view.setUint32(i * 64, exports.get(name)!.crc, true);
+    bytes.set(new TextEncoder().encode(name), i * 64 + 8);
+  });
+  return { section: '__versions', type: SHT.PROGBITS, flags: SHF.ALLOC, align: 32, entsize: 0, size: bytes.length, bytes, symbols: [], relocations: [] };
+}
+
+/** An ELF note that names this very module; /sys/module/NAME/notes shows it once it is loaded. */
+function buildIdPiece(id: Uint8Array): Piece {
+  const bytes = new Uint8Array(16 + id.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 4, true);
+  view.setUint32(4, id.length, true);
+  view.setUint32(8, 3, true);
+  bytes.set(new TextEncoder().encode('GNU'), 12);
+  bytes.set(id, 16);
+  return { section: '.note.gnu.build-id', type: SHT.NOTE, flags: SHF.ALLOC, align: 4, entsize: 0, size: bytes.length, bytes, symbols: [], relocations: [] };
+}
