@@ -1,0 +1,65 @@
+/** `manifest.json`: what a bundle is, for machines and for whoever must answer for loading it. Versioned; read back it is checked field by field. */
+import * as v from 'valibot';
+
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]+$/));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const finding = v.object({
+  code: v.string(),
+  severity: v.picklist(['error', 'warning', 'note']),
+  place: v.optional(v.string()),
+  message: v.string(),
+  hint: v.optional(v.string()),
+});
+
+export const manifestSchema = v.object({
+  schema: v.literal(1),
+  /** The module's name, and the bundle's. */
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,55}$/)),
+  /** Version of livegraft that built it. */
+  livegraft: v.string(),
+  kernel: v.object({
+    name: v.string(),
+    release: v.string(),
+    /** GNU build-id of the image. */
+    buildId: hash,
+    vermagic: v.string(),
+    /** sha256 of its configuration. */
+    configHash: hash,
+    banner: v.string(),
+  }),
+  module: v.object({ file: v.string(), size: count, sha256: hash, buildId: hash }),
+  patches: v.array(v.object({ name: v.string(), subject: v.optional(v.string()), sha256: hash })),
+  cves: v.array(v.string()),
+  replace: v.boolean(),
+  /** klp objects, `vmlinux` first. */
+  targets: v.array(v.object({ object: v.string(), buildId: v.string(), functions: count, forgets: v.boolean() })),
+  units: v.array(
+    v.object({
+      source: v.string(),
+      object: v.string(),
+      /** Functions of the rebuilt original that equal the shipped code, of all that were compared. */
+      proved: v.object({ equal: count, compared: count }),
+    }),
+  ),
+  functions: v.array(
+    v.object({
+      name: v.string(),
+      object: v.string(),
+      unit: v.string(),
+      sympos: count,
+      /** Bytes of code. */
+      oldSize: count,
+      newSize: count,
+      why: v.string(),
+      /** The rebuilt original equals the shipped code; the build stops otherwise. */
+      provenance: v.literal('equal'),
+    }),
+  ),
+  /** New functions and variables that came along. */
+  added: v.array(v.object({ kind: v.picklist(['function', 'variable']), name: v.string(), unit: v.string(), size: count })),
+  toolchain: v.object({ compiler: v.string(), linker: v.string() }),
+  findings: v.array(finding),
+});
+
+export type Manifest = v.InferOutput<typeof manifestSchema>;
