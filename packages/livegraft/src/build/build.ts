@@ -1,17 +1,16 @@
 /** The whole way from source patches to a bundle: parse, apply, compile, compare, prove, extract, link, write. */
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import { type Bundle, refuseForeign, writeBundle } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { nameInvalid, nameTaken } from '../diagnostics/bundle.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
-import { functionCount } from '../diagnostics/klp.ts';
-import { findUnits } from '../kbuild/command.ts';
-import { compileSource, compileUnits } from '../kbuild/compile.ts';
+import { nothingToReplace } from '../diagnostics/klp.ts';
+import { compileSource } from '../kbuild/compile.ts';
 import { moduleCommand } from '../kbuild/module-command.ts';
-import { makePatchedTree } from '../kbuild/tree.ts';
+import { compilePatchedUnits, type UnitObjects } from '../kbuild/objects.ts';
 import type { Unit } from '../kbuild/types.ts';
 import { cacheDir, lockFile } from '../kernel/places.ts';
 import { checkToolchain } from '../kernel/toolchain.ts';
@@ -19,11 +18,9 @@ import type { Kernel } from '../kernel/types.ts';
 import { type ChangedUnit, type Extraction, extract } from '../klp/extract.ts';
 import { type BuiltModule, makeModule, replacedPosition } from '../klp/module.ts';
 import { cutObject } from '../objdiff/atoms.ts';
-import { type Diff, diffObjects, type FunctionVerdict } from '../objdiff/diff.ts';
-import { applyPatches } from '../patch/apply.ts';
-import { readSourceIncludes } from '../patch/includes.ts';
+import { type Diff, diffObjects } from '../objdiff/diff.ts';
+import { explainCause } from '../objdiff/explain.ts';
 import { parsePatch } from '../patch/parse.ts';
-import { scopePatches } from '../patch/scope.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
 import { sweep, withTemporaryFolder } from '../support/files.ts';
@@ -60,56 +57,29 @@ export async function build(request: BuildRequest): Promise<Bundle> {
 
 async function buildInto(path: string, name: string, request: BuildRequest): Promise<Bundle> {
   const { kernel, progress, signal } = request;
+  const aborting = signal === undefined ? {} : { signal };
   const patches = request.patches.map((input) => parsePatch(input.name, input.bytes));
   await checkToolchain(kernel.facts, signal);
   const scratchHome = join(cacheDir(), 'scratch');
   await sweep(scratchHome);
   return withTemporaryFolder(scratchHome, async (scratch) => {
-    const change = await progress.step('Reading the patch', () => readChange(request, patches, scratch));
-    const shipped = await progress.step(`Reading the kernel ${kernel.name}`, () => ShippedObjects.open(kernel));
+    const compiled = await compilePatchedUnits({ kernel, patches, scratch, progress, ...aborting });
+    const diffs = await progress.step('Compare original and patched', () => Promise.resolve(compiled.units.map(compare)));
+    requireChange(diffs);
+    const shipped = await progress.step(`Read the kernel ${kernel.name}`, () => ShippedObjects.open(kernel));
     if (shipped.hasModule(name)) throw new LivegraftError(nameTaken({ name, kernel: kernel.name }));
-    const diffs = await progress.step(compiling(change.units), () => compileAndCompare(request, change, scratch));
-    const errors = diffs.flatMap(({ diff }) => diff.findings).filter((finding) => finding.severity === 'error');
-    if (errors.length > 0) throw new LivegraftError(...(errors as [Diagnostic, ...Diagnostic[]]));
-    const changed = diffs.filter(({ diff }) => diff.functions.some((f) => f.verdict === 'changed'));
-    if (changed.length === 0) {
-      throw new LivegraftError(functionCount({ count: diffs.reduce((sum, { diff }) => sum + diff.functions.length, 0) }));
-    }
-    const units = await progress.step('Proving that the rebuilt original is what was shipped', () => prove(diffs, shipped, progress));
-    const { extraction, module } = await progress.step('Making the livepatch module', async () => {
+    const units = await progress.step('Prove that the rebuilt original is what was shipped', () => prove(diffs, shipped));
+    const { extraction, module } = await progress.step('Make the livepatch module', async () => {
       const extraction = await extract(units);
       const module = await compileModule(request, name, patches, extraction, shipped, scratch);
       return { extraction, module };
     });
-    const manifest = describe(request, name, patches, units, extraction, module, shipped, [
-      ...change.findings,
-      ...diffs.flatMap(({ diff }) => diff.findings),
-      ...extraction.findings,
-    ]);
+    const findings = [...compiled.findings, ...diffs.flatMap(({ diff }) => diff.findings), ...extraction.findings];
+    const manifest = describe(request, name, patches, units, extraction, module, shipped, findings);
     signal?.throwIfAborted();
     const patch = Buffer.concat(request.patches.map((input) => input.bytes));
     return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch });
   });
-}
-
-interface Change {
-  readonly units: readonly Unit[];
-  /** Patched files, with line marks, by path. */
-  readonly files: ReadonlyMap<string, string>;
-  readonly findings: readonly Diagnostic[];
-}
-
-async function readChange({ kernel, signal }: BuildRequest, patches: readonly Patch[], scratch: string): Promise<Change> {
-  const aborting = signal === undefined ? {} : { signal };
-  const includes = await readSourceIncludes(kernel.paths.source, join(kernel.dir, 'includes.json'), aborting);
-  const scope = scopePatches(patches, includes);
-  const applied = await applyPatches({ patches, source: kernel.paths.source, paths: new Set(scope.changed), scratch, ...aborting });
-  const found = await findUnits(kernel, scope.units, scope.changed, signal);
-  return {
-    units: found.units,
-    files: new Map([...applied.files].map(([path, file]) => [path, file.marked])),
-    findings: [...scope.findings, ...applied.findings, ...found.findings],
-  };
 }
 
 interface UnitDiff {
@@ -119,38 +89,31 @@ interface UnitDiff {
   readonly proof: Uint8Array;
 }
 
-async function compileAndCompare({ kernel, signal }: BuildRequest, change: Change, scratch: string): Promise<UnitDiff[]> {
-  const root = join(scratch, 'tree');
-  await mkdir(root);
-  const tree = await makePatchedTree(kernel.paths.source, root, change.files);
-  const aborting = signal === undefined ? {} : { signal };
-  const requests = change.units.flatMap((unit) => [
-    { kernel, unit, variant: 'pair', tree, ...aborting } as const,
-    { kernel, unit, variant: 'pair', ...aborting } as const,
-    { kernel, unit, variant: 'proof', ...aborting } as const,
-  ]);
-  const objects = await compileUnits(requests);
-  return change.units.map((unit, i) => ({
-    unit,
-    diff: diffObjects(unit.source, readElf(objects[i * 3 + 1]!.object), readElf(objects[i * 3]!.object)),
-    proof: objects[i * 3 + 2]!.object,
-  }));
+function compare({ unit, original, patched, proof }: UnitObjects): UnitDiff {
+  return { unit, diff: diffObjects(unit.source, readElf(original), readElf(patched)), proof };
 }
 
-function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects, progress: Progress): Promise<ChangedUnit[]> {
+/** Throws what stands in the way of all units at once, or `nothing-to-replace` (exit 3). */
+function requireChange(diffs: readonly UnitDiff[]): void {
+  const [first, ...more] = diffs.flatMap(({ diff }) => diff.findings).filter((finding) => finding.severity === 'error');
+  if (first !== undefined) throw new LivegraftError(first, ...more);
+  if (diffs.some(({ diff }) => diff.functions.some((f) => f.verdict === 'changed'))) return;
+  throw new LivegraftError(nothingToReplace({ count: diffs.reduce((sum, { diff }) => sum + diff.functions.length, 0) }));
+}
+
+function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects): Promise<ChangedUnit[]> {
   return Promise.all(
     diffs.map(async ({ unit, diff, proof }) => {
       const space = await shipped.spaceFor(unit.klpObject);
       const placement = placeUnit(cutObject(readElf(proof)), space.own);
       proveReplaced(unit.source, diff, placement, space.own);
-      progress.detail(unit.source);
       return { source: unit.source, diff, placement, space };
     }),
   );
 }
 
 async function compileModule(
-  { kernel, replace, signal }: BuildRequest,
+  { kernel, replace, signal, patches: inputs }: BuildRequest,
   name: string,
   patches: readonly Patch[],
   extraction: Extraction,
@@ -167,7 +130,7 @@ async function compileModule(
       info: [
         ['livegraft', version],
         ['livegraft_kernel', kernel.facts.buildId],
-        ['livegraft_patch', createHash('sha256').update(patches.map((patch) => patch.text).join('')).digest('hex')],
+        ['livegraft_patch', createHash('sha256').update(Buffer.concat(inputs.map((input) => input.bytes))).digest('hex')],
       ],
     },
     extraction,
@@ -236,7 +199,7 @@ function describe(
       sympos: replacedPosition(replaced),
       oldSize: replaced.verdict.original!.size,
       newSize: replaced.verdict.patched!.size,
-      why: why(replaced.verdict),
+      why: explainCause(replaced.verdict),
       provenance: 'equal',
     })),
     added: [
@@ -254,27 +217,6 @@ function describe(
   };
 }
 
-/** The cause of a verdict in words. */
-function why({ name, why: cause }: FunctionVerdict): string {
-  if (cause === undefined) return 'unchanged';
-  const { difference, part } = cause;
-  const at = `${part ?? name}+0x${difference.offset.toString(16)}`;
-  switch (difference.what) {
-    case 'bytes':
-      return `its code differs from ${at} on`;
-    case 'size':
-      return part === undefined ? `its code is longer or shorter from ${at} on` : `its cold part ${part} comes, goes or has another size`;
-    case 'section':
-      return 'it moves to another section';
-    case 'relocations':
-      return `it refers to other things from ${at} on`;
-    case 'reference':
-      return `it refers to something else at ${at}`;
-    case 'table':
-      return `${difference.table} has another entry for ${at}`;
-  }
-}
-
 function bundleName({ name, patches }: BuildRequest): string {
   if (name !== undefined) {
     if (!/^[a-z0-9_]{1,55}$/.test(name)) throw new LivegraftError(nameInvalid({ name }));
@@ -283,9 +225,4 @@ function bundleName({ name, patches }: BuildRequest): string {
   const base = basename(patches[0]!.name).replace(/\.(patch|diff|txt|eml|mbox)$/i, '');
   const plain = base.toLowerCase().replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '');
   return `livegraft_${plain || 'patch'}`.slice(0, 55);
-}
-
-function compiling(units: readonly Unit[]): string {
-  const [first] = units;
-  return units.length === 1 ? `Compiling ${first!.source}, original and patched` : `Compiling ${units.length} units, original and patched`;
 }

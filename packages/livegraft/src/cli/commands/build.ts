@@ -1,0 +1,82 @@
+/** livegraft build: source patches → a bundle. */
+import { buildCommand } from '@stricli/core';
+import type { Bundle } from '../../bundle/bundle.ts';
+import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
+import type { Context } from '../context.ts';
+import { formatBytes, plural, table } from '../text.ts';
+
+interface Flags extends CommonFlags {
+  readonly kernel: string;
+  readonly output?: string;
+  readonly name?: string;
+  readonly replace?: boolean;
+}
+
+export const buildBundle = buildCommand<Flags, string[], Context>({
+  docs: {
+    brief: 'Build a livepatch bundle from source patches',
+    fullDescription:
+      'Compiles only the files that the patches touch, original and patched, proves that the rebuilt original is what was shipped, and makes a livepatch module of what changed.\n\nExample: livegraft build ext4.patch --kernel 6.1.0-55-amd64',
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      kernel: { kind: 'parsed', parse: String, brief: 'A kernel of the cache (livegraft kernel list)', placeholder: 'RELEASE' },
+      output: { kind: 'parsed', parse: String, optional: true, brief: 'Folder that gets the bundle’s folder (default: here)', placeholder: 'DIR' },
+      name: { kind: 'parsed', parse: String, optional: true, brief: 'Name of module and bundle (default: livegraft_ and the patch’s name)', placeholder: 'NAME' },
+      replace: { kind: 'boolean', optional: true, withNegated: false, brief: 'Replace all livepatches that are loaded (atomic replace)' },
+    },
+    aliases: { o: 'output', k: 'kernel' },
+    positional: { kind: 'array', minimum: 1, parameter: { brief: 'Patches, applied in this order (-p1)', parse: String, placeholder: 'PATCH' } },
+  },
+  async func({ kernel: kernelName, output = '.', name, replace = false, ...flags }, ...paths) {
+    await perform(this, 'build', flags, async (session) => {
+      const [{ build }, { openKernel }, { readPatches }] = await Promise.all([
+        import('../../build/build.ts'),
+        import('../../kernel/store.ts'),
+        import('../inputs.ts'),
+      ]);
+      const patches = await readPatches(paths);
+      const kernel = await openKernel(kernelName);
+      const bundle = await build({
+        patches,
+        kernel,
+        out: output,
+        ...(name === undefined ? {} : { name }),
+        replace,
+        progress: session.progress,
+        signal: session.signal,
+      });
+      showBundle(bundle, session);
+      return { result: { path: bundle.path, manifest: bundle.manifest }, diagnostics: session.json ? [] : foldFindings(bundle) };
+    });
+  },
+});
+
+/** What was built, for people. */
+export function showBundle({ path, manifest }: Bundle, { print, style }: Pick<Session, 'print' | 'style'>): void {
+  const rows = manifest.functions.map((f) => [
+    `  ${f.name}${f.object === 'vmlinux' ? '' : ` [${f.object}]`}`,
+    `${f.oldSize} → ${f.newSize} bytes`,
+    f.why,
+  ]);
+  const shown = rows.length > 30 ? [...rows.slice(0, 30), [`  … and ${rows.length - 30} more (manifest.json)`]] : rows;
+  print(`${style('bold', plural(manifest.functions.length, 'function'))} replaced in ${manifest.targets.map((target) => target.object).join(', ')}:`);
+  print(table(shown));
+  if (manifest.added.length > 0) {
+    print(`New: ${manifest.added.map((each) => `${each.name} (${each.kind}, ${each.size} bytes)`).join(', ')}`);
+  }
+  const equal = manifest.units.reduce((sum, unit) => sum + unit.proved.equal, 0);
+  const compared = manifest.units.reduce((sum, unit) => sum + unit.proved.compared, 0);
+  print(`Proved: ${equal} of ${compared} functions of ${plural(manifest.units.length, 'unit')} rebuilt are the shipped code, all replaced ones among them`);
+  print(`${style('green', 'Bundle')} ${path} (${manifest.module.file}, ${formatBytes(manifest.module.size)}); prove it: livegraft try ${path}`);
+}
+
+function foldFindings({ manifest }: Bundle) {
+  return manifest.findings.map(({ place, hint, ...finding }) => ({
+    ...finding,
+    exit: 0 as const,
+    ...(place === undefined ? {} : { place }),
+    ...(hint === undefined ? {} : { hint }),
+  }));
+}

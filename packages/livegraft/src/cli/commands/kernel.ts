@@ -1,0 +1,150 @@
+/** livegraft kernel …: the kernels in the cache. */
+import { buildCommand } from '@stricli/core';
+import { type CommonFlags, commonFlags, perform } from '../command.ts';
+import type { Context } from '../context.ts';
+import { formatBytes, plural, table } from '../text.ts';
+
+const release = { kind: 'tuple', parameters: [{ brief: 'A release: what uname -r prints', parse: String, placeholder: 'RELEASE' }] } as const;
+
+export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
+  docs: {
+    brief: 'Fetch a kernel from the distribution: image, headers, modules and the source of exactly that version',
+    fullDescription:
+      'Downloads the packages into the cache through apt, with package lists of its own; nothing is installed, no root is needed. Prepares the build tree for single files.\n\nExample: livegraft kernel fetch 6.1.0-55-amd64',
+  },
+  parameters: { flags: commonFlags, positional: release },
+  async func(flags, name) {
+    await perform(this, 'kernel fetch', flags, async ({ progress, signal, print }) => {
+      const { fetchKernel } = await import('../../kernel/fetch.ts');
+      const { tryOpenKernel } = await import('../../kernel/store.ts');
+      const present = await tryOpenKernel(name);
+      const kernel = present ?? (await fetchKernel(name, { progress, signal }));
+      print(`${kernel.name} is ${present === undefined ? 'ready' : 'already here'}: ${kernel.dir}`);
+      return { result: { facts: kernel.facts, paths: kernel.paths } };
+    });
+  },
+});
+
+interface AddFlags extends CommonFlags {
+  readonly vmlinuz: string;
+  readonly source: string;
+  readonly config: string;
+  readonly symvers: string;
+  readonly modules?: string;
+}
+
+const path = (brief: string, placeholder: string) => ({ kind: 'parsed', parse: String, brief, placeholder }) as const;
+
+export const kernelAdd = buildCommand<AddFlags, [string], Context>({
+  docs: {
+    brief: 'Add any other kernel from its files',
+    fullDescription:
+      'Example: livegraft kernel add mine --vmlinuz /boot/vmlinuz-6.1.99 --source ~/linux-6.1.99 --config /boot/config-6.1.99 --symvers ~/build/Module.symvers --modules /lib/modules/6.1.99',
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      vmlinuz: path('The boot image', 'FILE'),
+      source: path('The clean source tree of exactly this kernel; it stays where it is', 'DIR'),
+      config: path('Its configuration', 'FILE'),
+      symvers: path('Module.symvers of its build', 'FILE'),
+      modules: { ...path('What /lib/modules/RELEASE holds; without it only built-in code can be patched', 'DIR'), optional: true },
+    },
+    positional: { kind: 'tuple', parameters: [{ brief: 'The name to give it', parse: String, placeholder: 'NAME' }] },
+  },
+  async func({ vmlinuz, source, config, symvers, modules, ...flags }, name) {
+    await perform(this, 'kernel add', flags, async ({ progress, signal, print }) => {
+      const { addKernel } = await import('../../kernel/add.ts');
+      const files = { name, vmlinuz, source, config, symvers, ...(modules === undefined ? {} : { modules }) };
+      const kernel = await addKernel(files, { progress, signal });
+      print(`${kernel.name} (${kernel.release}) is ready: ${kernel.dir}`);
+      return { result: { facts: kernel.facts, paths: kernel.paths } };
+    });
+  },
+});
+
+interface ListFlags extends CommonFlags {
+  readonly available?: boolean;
+}
+
+export const kernelList = buildCommand<ListFlags, [], Context>({
+  docs: {
+    brief: 'List the kernels in the cache, or those that the archive offers',
+    fullDescription: 'Example: livegraft kernel list --available',
+  },
+  parameters: {
+    flags: { ...commonFlags, available: { kind: 'boolean', optional: true, withNegated: false, brief: 'What can be fetched' } },
+  },
+  async func({ available, ...flags }) {
+    await perform(this, 'kernel list', flags, async ({ progress, signal, print, style }) => {
+      const { listKernels } = await import('../../kernel/store.ts');
+      const here = await listKernels();
+      if (available === true) {
+        const { listAvailable } = await import('../../kernel/debian.ts');
+        const offered = await listAvailable({ progress, signal });
+        const rows = offered.map(({ release: name, version, missing }) => [
+          name,
+          version,
+          here.some((kernel) => kernel.name === name) ? 'here' : missing.length > 0 ? `gone: ${missing.join(', ')}` : '',
+        ]);
+        print(table([['RELEASE', 'VERSION', ''].map((each) => style('bold', each)), ...rows]));
+        return { result: offered };
+      }
+      if (here.length === 0) print('No kernels yet. See what there is: livegraft kernel list --available');
+      else {
+        const rows = here.map(({ name, facts }) => [name, facts.origin.kind === 'debian' ? facts.origin.version : 'from files', facts.compiler]);
+        print(table([['NAME', 'VERSION', 'COMPILER'].map((each) => style('bold', each)), ...rows]));
+      }
+      return { result: here.map((kernel) => kernel.facts) };
+    });
+  },
+});
+
+export const kernelShow = buildCommand<CommonFlags, [string], Context>({
+  docs: { brief: 'Print what is known of a kernel', fullDescription: 'Example: livegraft kernel show 6.1.0-55-amd64' },
+  parameters: { flags: commonFlags, positional: release },
+  async func(flags, name) {
+    await perform(this, 'kernel show', flags, async ({ progress, print, style, verbose }) => {
+      const { describeKernel } = await import('../../kernel/describe.ts');
+      const { openKernel } = await import('../../kernel/store.ts');
+      const kernel = await openKernel(name);
+      const known = await progress.step('Reading the image', () => describeKernel(kernel));
+      const rows: [string, string][] = [
+        ['release', known.release],
+        ['origin', known.origin],
+        ['banner', known.banner],
+        ['build-id', known.buildId],
+        ['compiler', known.compiler],
+        ['linker', known.linker],
+        ['vermagic', known.vermagic],
+        ['config', `sha256 ${known.configHash}`],
+        ['symbols', `${known.symbols.count} in kallsyms, ${known.symbols.ambiguousNames} names more than once`],
+        ['code', `${formatBytes(known.textSize)} of .text, ${known.ftraceEntries} functions that ftrace can hook`],
+        ['types', known.types === 0 ? 'no BTF' : `${known.types} in BTF`],
+        ['exports', `${known.exports} symbols${known.modversions ? ' with CRCs' : ', no CRCs'}`],
+        ['modules', known.modules === 0 ? 'none' : `${plural(known.modules, 'module')}, ${known.modulesWithBuildId} with a build-id`],
+        ['livepatch', known.livepatch.map(({ option, value }) => `${option}=${value}`).join(' ')],
+        ['reload of patched modules', known.coreClears ? 'by the kernel itself' : 'by livegraft’s modules (the kernel alone refuses it)'],
+      ];
+      print(rows.map(([label, value]) => `${style('dim', label.padEnd(26))}${value}`).join('\n'));
+      if (verbose) print(Object.entries(known.paths).map(([label, value]) => `${style('dim', label.padEnd(26))}${value}`).join('\n'));
+      return { result: known };
+    });
+  },
+});
+
+export const kernelRemove = buildCommand<CommonFlags, [string], Context>({
+  docs: {
+    brief: 'Remove a kernel from the cache; downloaded packages stay',
+    fullDescription: 'Example: livegraft kernel remove 6.1.0-55-amd64',
+  },
+  parameters: { flags: commonFlags, positional: release },
+  async func(flags, name) {
+    await perform(this, 'kernel remove', flags, async ({ progress, signal, print }) => {
+      const { removeKernel } = await import('../../kernel/store.ts');
+      await progress.step(`Removing ${name}`, () => removeKernel(name, { progress, signal }));
+      print(`${name} is removed`);
+      return { result: { name } };
+    });
+  },
+});

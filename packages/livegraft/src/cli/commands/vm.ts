@@ -1,0 +1,66 @@
+/** livegraft vm: a command or a shell in a kernel of the cache. */
+import process from 'node:process';
+import { buildCommand } from '@stricli/core';
+import { Exit } from '../../diagnostics/diagnostic.ts';
+import { type CommonFlags, commonFlags, perform } from '../command.ts';
+import type { Context } from '../context.ts';
+
+interface Flags extends CommonFlags {
+  readonly module?: string[];
+  readonly share: boolean;
+  readonly accel: 'tcg' | 'kvm' | 'auto';
+  readonly cpus: number;
+  readonly memory: number;
+}
+
+export const vm = buildCommand<Flags, string[], Context>({
+  docs: {
+    brief: 'A shell or a command in a kernel of the cache, in a virtual machine',
+    fullDescription:
+      'The folders of this machine are there in the guest, read-only underneath: what is written stays in the guest. livegraft itself runs in it too. Ends with the command’s exit code.\n\nExample: livegraft vm 6.1.0-55-amd64 -- uname -a\n         livegraft vm 6.1.0-55-amd64',
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      module: { kind: 'parsed', parse: String, optional: true, variadic: true, brief: 'Load this module first', placeholder: 'NAME' },
+      share: { kind: 'boolean', default: true, brief: 'This machine’s folders in the guest' },
+      accel: { kind: 'enum', values: ['tcg', 'kvm', 'auto'], default: 'tcg', brief: 'Emulation, KVM, or KVM where a probe guest answers' },
+      cpus: { kind: 'parsed', parse: Number, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
+      memory: { kind: 'parsed', parse: Number, default: '2048', brief: 'MiB of the guest', placeholder: 'MIB' },
+    },
+    positional: {
+      kind: 'array',
+      minimum: 1,
+      parameter: { brief: 'The release, then the command behind --', parse: String, placeholder: 'RELEASE [-- COMMAND]' },
+    },
+  },
+  async func({ module: extra = [], share, accel, cpus, memory, ...flags }, release, ...command) {
+    await perform(this, 'vm', flags, async ({ progress, signal, print }) => {
+      const [{ openKernel }, { guestModules }, guest] = await Promise.all([
+        import('../../kernel/store.ts'),
+        import('../../trial/try.ts'),
+        import('../../vm/shell.ts'),
+      ]);
+      const kernel = await openKernel(release!);
+      const load = [...(share ? guest.shareModules : []), ...extra];
+      const options = {
+        kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
+        modules: await guestModules(kernel, load),
+        load,
+        accel,
+        cpus,
+        memory,
+        ...(share ? { share: '/', cwd: process.cwd() } : {}),
+        progress,
+        signal,
+      };
+      const ran =
+        command.length > 0
+          ? await guest.runInGuest(options, command, { stdout: process.stdout, stderr: process.stderr })
+          : await guest.runOnTerminal(options, [], { input: process.stdin, output: process.stdout });
+      if (ran === 'escaped') return { result: { end: 'escaped' } };
+      if (ran.exitCode === undefined) print(`The guest ended before the command did: ${ran.run.why}`);
+      return { result: { exitCode: ran.exitCode ?? null, end: ran.run.end, why: ran.run.why }, exit: ran.exitCode ?? Exit.failed };
+    });
+  },
+});

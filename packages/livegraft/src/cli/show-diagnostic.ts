@@ -1,0 +1,28 @@
+/** Findings and errors as people read them: what, where, why, what to do. */
+import type { WriteStream } from 'node:tty';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Style } from './style.ts';
+import { wrap } from './text.ts';
+
+const most = 20;
+
+export function showDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  stream: Pick<WriteStream, 'columns'> & { write(text: string): unknown },
+  style: Style,
+  all: boolean,
+): void {
+  const width = Math.min(stream.columns ?? 100, 120);
+  const shown = all ? diagnostics : diagnostics.slice(0, most);
+  for (const diagnostic of shown) stream.write(`${formatDiagnostic(diagnostic, width, style)}\n`);
+  const hidden = diagnostics.length - shown.length;
+  if (hidden > 0) stream.write(`… and ${hidden} more; --verbose shows all\n`);
+}
+
+export function formatDiagnostic({ severity, code, place, message, hint }: Diagnostic, width: number, style: Style): string {
+  const label = severity === 'error' ? style(['red', 'bold'], 'error') : severity === 'warning' ? style(['yellow', 'bold'], 'warning') : style('cyan', 'note');
+  const head = `${label}${style('dim', `[${code}]`)}${place === undefined ? '' : ` ${style('bold', place)}`}`;
+  const body = wrap(message, width, '  ');
+  const next = hint === undefined ? '' : `\n${style('green', wrap(`→ ${hint}`, width, '  '))}`;
+  return `${head}\n${body}${next}`;
+}
