@@ -52,7 +52,9 @@ export async function build(request: BuildRequest): Promise<Bundle> {
   const path = resolve(request.out, name);
   const id = createHash('sha256').update(path).digest('hex').slice(0, 16);
   await refuseForeign(path);
-  return withLock(lockFile(`bundle-${id}`), { what: `the bundle ${path}`, wait: 0 }, () => buildInto(path, name, request));
+  return withLock(lockFile(`bundle-${id}`), { what: `the bundle ${path}`, wait: 0 }, () =>
+    buildInto(path, name, request),
+  );
 }
 
 async function buildInto(path: string, name: string, request: BuildRequest): Promise<Bundle> {
@@ -64,11 +66,15 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
   await sweep(scratchHome);
   return withTemporaryFolder(scratchHome, async (scratch) => {
     const compiled = await compilePatchedUnits({ kernel, patches, scratch, progress, ...aborting });
-    const diffs = await progress.step('Compare original and patched', () => Promise.resolve(compiled.units.map(compare)));
+    const diffs = await progress.step('Compare original and patched', () =>
+      Promise.resolve(compiled.units.map(compare)),
+    );
     requireChange(diffs);
     const shipped = await progress.step(`Read the kernel ${kernel.name}`, () => ShippedObjects.open(kernel));
     if (shipped.hasModule(name)) throw new LivegraftError(nameTaken({ name, kernel: kernel.name }));
-    const units = await progress.step('Prove that the rebuilt original is what was shipped', () => prove(diffs, shipped));
+    const units = await progress.step('Prove that the rebuilt original is what was shipped', () =>
+      prove(diffs, shipped),
+    );
     const { extraction, module } = await progress.step('Make the livepatch module', async () => {
       const extraction = await extract(units);
       const module = await compileModule(request, name, patches, extraction, shipped, scratch);
@@ -98,7 +104,9 @@ function requireChange(diffs: readonly UnitDiff[]): void {
   const [first, ...more] = diffs.flatMap(({ diff }) => diff.findings).filter((finding) => finding.severity === 'error');
   if (first !== undefined) throw new LivegraftError(first, ...more);
   if (diffs.some(({ diff }) => diff.functions.some((f) => f.verdict === 'changed'))) return;
-  throw new LivegraftError(nothingToReplace({ count: diffs.reduce((sum, { diff }) => sum + diff.functions.length, 0) }));
+  throw new LivegraftError(
+    nothingToReplace({ count: diffs.reduce((sum, { diff }) => sum + diff.functions.length, 0) }),
+  );
 }
 
 function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects): Promise<ChangedUnit[]> {
@@ -130,7 +138,12 @@ async function compileModule(
       info: [
         ['livegraft', version],
         ['livegraft_kernel', kernel.facts.buildId],
-        ['livegraft_patch', createHash('sha256').update(Buffer.concat(inputs.map((input) => input.bytes))).digest('hex')],
+        [
+          'livegraft_patch',
+          createHash('sha256')
+            .update(Buffer.concat(inputs.map((input) => input.bytes)))
+            .digest('hex'),
+        ],
       ],
     },
     extraction,
@@ -140,7 +153,16 @@ async function compileModule(
     compile: async (source) => {
       await writeFile(input, source);
       const flags = ['-g0'];
-      return (await compileSource({ kernel, name: 'glue.c', command, input, flags, ...(signal === undefined ? {} : { signal }) })).object;
+      return (
+        await compileSource({
+          kernel,
+          name: 'glue.c',
+          command,
+          input,
+          flags,
+          ...(signal === undefined ? {} : { signal }),
+        })
+      ).object;
     },
   });
 }
@@ -203,8 +225,18 @@ function describe(
       provenance: 'equal',
     })),
     added: [
-      ...extraction.added.map((each) => ({ kind: 'function' as const, name: each.name, unit: each.unit.source, size: each.size })),
-      ...extraction.data.map((each) => ({ kind: 'variable' as const, name: each.name, unit: each.unit.source, size: each.size })),
+      ...extraction.added.map((each) => ({
+        kind: 'function' as const,
+        name: each.name,
+        unit: each.unit.source,
+        size: each.size,
+      })),
+      ...extraction.data.map((each) => ({
+        kind: 'variable' as const,
+        name: each.name,
+        unit: each.unit.source,
+        size: each.size,
+      })),
     ],
     toolchain: { compiler: facts.compiler, linker: facts.linker },
     findings: findings.map(({ code, severity, place, message, hint }) => ({
@@ -223,6 +255,9 @@ function bundleName({ name, patches }: BuildRequest): string {
     return name;
   }
   const base = basename(patches[0]!.name).replace(/\.(patch|diff|txt|eml|mbox)$/i, '');
-  const plain = base.toLowerCase().replace(/[^a-z0-9]+/g, '_').replace(/^_+|_+$/g, '');
+  const plain = base
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '');
   return `livegraft_${plain || 'patch'}`.slice(0, 55);
 }

@@ -16,7 +16,11 @@ export function proveReplaced(unit: string, diff: Diff, placement: Placement, sh
     const wrong = parts.map((part) => placement.functions.get(part)).find((proof) => proof?.state !== 'equal');
     const own = placement.functions.get(name);
     if (own === undefined || wrong !== undefined) {
-      problems.push(own === undefined ? say.functionAbsent({ unit, function: name, object: shipped.name }) : explain(unit, wrong!, shipped.name));
+      problems.push(
+        own === undefined
+          ? say.functionAbsent({ unit, function: name, object: shipped.name })
+          : explain(unit, wrong!, shipped.name),
+      );
     } else if (own.state === 'equal' && !shipped.traceable(own.address)) {
       problems.push(notTraceable({ unit, function: name, object: shipped.name }));
     }

@@ -18,11 +18,20 @@ export class ShippedObjects {
   readonly #read = new Map<string, Promise<ShippedObject>>();
 
   static async open(kernel: Kernel): Promise<ShippedObjects> {
-    const [image, index, builtins] = await Promise.all([readImage(kernel), readModuleIndex(kernel), readBuiltins(kernel)]);
+    const [image, index, builtins] = await Promise.all([
+      readImage(kernel),
+      readModuleIndex(kernel),
+      readBuiltins(kernel),
+    ]);
     return new ShippedObjects(kernel, image, index, builtins);
   }
 
-  private constructor(kernel: Kernel, image: KernelImage, modules: readonly ModuleInfo[], builtins: ReadonlySet<string>) {
+  private constructor(
+    kernel: Kernel,
+    image: KernelImage,
+    modules: readonly ModuleInfo[],
+    builtins: ReadonlySet<string>,
+  ) {
     this.#kernel = kernel;
     this.image = image;
     this.vmlinux = shippedVmlinux(image);
@@ -67,7 +76,8 @@ export class ShippedObjects {
       vmlinux: this.vmlinux,
       own: await this.object(name),
       exports: this.image.exports,
-      module: (other) => (this.modules.some((module) => module.name === other) ? this.object(other) : Promise.resolve(undefined)),
+      module: (other) =>
+        this.modules.some((module) => module.name === other) ? this.object(other) : Promise.resolve(undefined),
       dependencies: new Set(needed.map((module) => module.name)),
     };
   }

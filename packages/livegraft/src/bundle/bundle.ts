@@ -75,17 +75,22 @@ export async function readBundle(path: string): Promise<Bundle> {
     throw unreadable(`manifest.json: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
   }
   const manifest = parsed.output;
-  if (manifest.module.file !== `${manifest.name}.ko`) throw unreadable(`manifest.json names the module ${manifest.module.file}`);
+  if (manifest.module.file !== `${manifest.name}.ko`)
+    throw unreadable(`manifest.json names the module ${manifest.module.file}`);
   const module = await readFile(join(path, manifest.module.file)).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(`${manifest.module.file} cannot be read (${error.code})`);
   });
   const found = createHash('sha256').update(module).digest('hex');
-  if (found !== manifest.module.sha256) throw new LivegraftError(say.bundleTampered({ path, expected: manifest.module.sha256, found }));
+  if (found !== manifest.module.sha256)
+    throw new LivegraftError(say.bundleTampered({ path, expected: manifest.module.sha256, found }));
   return { path: resolve(path), manifest, module };
 }
 
 /** Throws `bundle-for-other-kernel` (exit 5) unless the bundle was built for exactly this kernel. */
-export function requireKernel(bundle: Bundle, kernel: { readonly name: string; readonly facts: { readonly buildId: string } }): void {
+export function requireKernel(
+  bundle: Bundle,
+  kernel: { readonly name: string; readonly facts: { readonly buildId: string } },
+): void {
   const { manifest, path } = bundle;
   if (manifest.kernel.buildId === kernel.facts.buildId) return;
   throw new LivegraftError(

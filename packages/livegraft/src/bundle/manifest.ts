@@ -57,7 +57,9 @@ export const manifestSchema = v.object({
     }),
   ),
   /** New functions and variables that came along. */
-  added: v.array(v.object({ kind: v.picklist(['function', 'variable']), name: v.string(), unit: v.string(), size: count })),
+  added: v.array(
+    v.object({ kind: v.picklist(['function', 'variable']), name: v.string(), unit: v.string(), size: count }),
+  ),
   toolchain: v.object({ compiler: v.string(), linker: v.string() }),
   findings: v.array(finding),
 });

@@ -1,6 +1,6 @@
 /** What all commands share: the flags --json, --quiet, --verbose; progress; the way results and problems are told. */
 import process from 'node:process';
-import { LivegraftError, type Diagnostic, Exit, type ExitCode } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, Exit, type ExitCode, LivegraftError } from '../diagnostics/diagnostic.ts';
 import type { Progress } from '../support/progress.ts';
 import type { Context } from './context.ts';
 import { internalError, toDiagnostics } from './errors.ts';
@@ -17,7 +17,12 @@ export interface CommonFlags {
 
 /** Every command takes these. */
 export const commonFlags = {
-  json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print one JSON document; progress as NDJSON on stderr' },
+  json: {
+    kind: 'boolean',
+    optional: true,
+    withNegated: false,
+    brief: 'Print one JSON document; progress as NDJSON on stderr',
+  },
   quiet: { kind: 'boolean', optional: true, withNegated: false, brief: 'No progress, only the result' },
   verbose: { kind: 'boolean', optional: true, withNegated: false, brief: 'More about each step' },
 } as const;
@@ -72,7 +77,8 @@ export async function perform(
   const finish = (ok: boolean, exit: number, result: unknown, diagnostics: readonly Diagnostic[]): void => {
     progress.end();
     process.exitCode = exit;
-    if (json) stdout.write(`${JSON.stringify({ schema: 1, command: name, ok, exit, result, diagnostics }, bigintAsHex, 2)}\n`);
+    if (json)
+      stdout.write(`${JSON.stringify({ schema: 1, command: name, ok, exit, result, diagnostics }, bigintAsHex, 2)}\n`);
     else showDiagnostics(diagnostics, stderr, styleFor(stderr), flags.verbose ?? false);
   };
   try {
@@ -82,7 +88,10 @@ export async function perform(
     if (context.signal.aborted) {
       progress.end();
       if (!json) stderr.write('Interrupted; nothing half-done was left behind\n');
-      else stdout.write(`${JSON.stringify({ schema: 1, command: name, ok: false, exit: process.exitCode, result: null, diagnostics: [] })}\n`);
+      else
+        stdout.write(
+          `${JSON.stringify({ schema: 1, command: name, ok: false, exit: process.exitCode, result: null, diagnostics: [] })}\n`,
+        );
       return;
     }
     const diagnostics = toDiagnostics(error);

@@ -28,14 +28,21 @@ export async function readPatches(paths: readonly string[]): Promise<{ name: str
       });
       if (facts.isDirectory()) throw unreadable('it is a folder');
       if (facts.size > patchLimit) throw unreadable(`it is ${facts.size} bytes long; the limit is ${patchLimit}`);
-      return { name: path, bytes: await readFile(path).catch((error: NodeJS.ErrnoException) => Promise.reject(unreadable(error.code ?? error.message))) };
+      return {
+        name: path,
+        bytes: await readFile(path).catch((error: NodeJS.ErrnoException) =>
+          Promise.reject(unreadable(error.code ?? error.message)),
+        ),
+      };
     }),
   );
 }
 
 export async function readScript(path: string): Promise<Script> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new LivegraftError(scriptUnreadable({ path, problem: error.code === 'ENOENT' ? 'no such file' : (error.code ?? error.message) }));
+    throw new LivegraftError(
+      scriptUnreadable({ path, problem: error.code === 'ENOENT' ? 'no such file' : (error.code ?? error.message) }),
+    );
   });
   return { name: basename(path), text };
 }

@@ -99,7 +99,9 @@ export class TextProgress implements Progress {
     const mark = ok ? this.#style('green', '✓') : this.#style('red', '✗');
     const time = took >= 500 ? ` ${formatDuration(took)}` : '';
     const line = fit(`${indent}  ${step.title}${time}`, this.#columns());
-    this.#stream.write(`${indent}${mark}${line.slice(indent.length + 1, line.length - time.length)}${this.#style('dim', time)}\n`);
+    this.#stream.write(
+      `${indent}${mark}${line.slice(indent.length + 1, line.length - time.length)}${this.#style('dim', time)}\n`,
+    );
     this.#draw();
   }
 
@@ -117,7 +119,9 @@ export class TextProgress implements Progress {
     const indent = '  '.repeat(step.depth);
     const room = this.#columns() - indent.length - 2 - time.length - 1;
     const text = fit(`${step.title}${detail}`, Math.max(10, room));
-    this.#stream.write(`\r\x1b[2K${indent}${this.#style('cyan', frames[this.#frame]!)} ${text}${this.#style('dim', time)}`);
+    this.#stream.write(
+      `\r\x1b[2K${indent}${this.#style('cyan', frames[this.#frame]!)} ${text}${this.#style('dim', time)}`,
+    );
     this.#drawn = true;
   }
 

@@ -19,8 +19,17 @@ export function showDiagnostics(
   if (hidden > 0) stream.write(`… and ${hidden} more; --verbose shows all\n`);
 }
 
-export function formatDiagnostic({ severity, code, place, message, hint }: Diagnostic, width: number, style: Style): string {
-  const label = severity === 'error' ? style(['red', 'bold'], 'error') : severity === 'warning' ? style(['yellow', 'bold'], 'warning') : style('cyan', 'note');
+export function formatDiagnostic(
+  { severity, code, place, message, hint }: Diagnostic,
+  width: number,
+  style: Style,
+): string {
+  const label =
+    severity === 'error'
+      ? style(['red', 'bold'], 'error')
+      : severity === 'warning'
+        ? style(['yellow', 'bold'], 'warning')
+        : style('cyan', 'note');
   const head = `${label}${style('dim', `[${code}]`)}${place === undefined ? '' : ` ${style('bold', place)}`}`;
   const body = wrap(message, width, '  ');
   const next = hint === undefined ? '' : `\n${style('green', wrap(`→ ${hint}`, width, '  '))}`;

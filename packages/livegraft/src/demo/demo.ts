@@ -53,9 +53,15 @@ export async function playDemo(stage: Stage, examples: string): Promise<DemoResu
   const canBreak = here !== undefined || fetchable.some((kernel) => kernel.release === broken);
   const canRepair = fetchable.some((kernel) => kernel.version === repaired.version);
   if (canBreak && canRepair) return playExt4(stage);
-  const newest = fetchable.filter((kernel) => /^\d.*-amd64$/.test(kernel.release) && !/-(rt|cloud)-/.test(kernel.release)).at(-1);
-  const missing = [canBreak ? '' : broken, canRepair ? '' : repaired.release].filter((each) => each !== '').join(' and ');
-  stage.tell(`The archive no longer has ${missing}, which the ext4 story needs. Playing an example on the newest release instead.`);
+  const newest = fetchable
+    .filter((kernel) => /^\d.*-amd64$/.test(kernel.release) && !/-(rt|cloud)-/.test(kernel.release))
+    .at(-1);
+  const missing = [canBreak ? '' : broken, canRepair ? '' : repaired.release]
+    .filter((each) => each !== '')
+    .join(' and ');
+  stage.tell(
+    `The archive no longer has ${missing}, which the ext4 story needs. Playing an example on the newest release instead.`,
+  );
   return playExample(stage, newest?.release ?? broken, join(examples, 'proc-meminfo'));
 }
 
@@ -69,46 +75,72 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
   const kernel = await progress.step(`Getting ${broken}: image, headers, modules, and its exact source`, (inner) =>
     fetchKernel(broken, { progress: inner, signal }),
   );
-  const fix = await progress.step(`Deriving the fix from Debian's source packages 6.1.192-1 and ${repaired.version}`, (inner) =>
-    deriveFix(kernel, repaired.version, 'fs/ext4', { ...options, progress: inner }),
+  const fix = await progress.step(
+    `Deriving the fix from Debian's source packages 6.1.192-1 and ${repaired.version}`,
+    (inner) => deriveFix(kernel, repaired.version, 'fs/ext4', { ...options, progress: inner }),
   );
   stage.code(excerpt(Buffer.from(fix).toString('utf8'), 14));
 
   return withDisk(async (image) => {
     stage.heading('1. The kernel as shipped');
-    stage.tell('In a virtual machine with that very kernel: mount a small ext4 file system, write a little, drop the cache, write again.');
+    stage.tell(
+      'In a virtual machine with that very kernel: mount a small ext4 file system, write a little, drop the cache, write again.',
+    );
     const files = { [diskPath]: image };
     const crash = await trial(stage, kernel, files, 'Booting the kernel as shipped', [script('write to ext4')]);
     const trace = crash.findings.find((finding) => finding.kind === 'oops' || finding.severity === 'fatal');
-    stage.tell(crash.verdict === 'panicked' ? 'It crashes:' : `It did not crash as expected (${crash.verdict}: ${crash.why}).`);
+    stage.tell(
+      crash.verdict === 'panicked' ? 'It crashes:' : `It did not crash as expected (${crash.verdict}: ${crash.why}).`,
+    );
     if (trace !== undefined) stage.code(trace.lines.slice(0, 12).join('\n'));
 
     stage.heading('2. The fix becomes a livepatch');
-    stage.tell('Only the touched file is compiled, as it was and as it should be; what changed in the machine code becomes a module.');
+    stage.tell(
+      'Only the touched file is compiled, as it was and as it should be; what changed in the machine code becomes a module.',
+    );
     const started = performance.now();
     const bundle = await progress.step('Building the livepatch', (inner) =>
-      build({ patches: [{ name: 'ext4.patch', bytes: fix }], kernel, out: join(cacheDir(), 'demo'), replace: false, progress: inner, signal }),
+      build({
+        patches: [{ name: 'ext4.patch', bytes: fix }],
+        kernel,
+        out: join(cacheDir(), 'demo'),
+        replace: false,
+        progress: inner,
+        signal,
+      }),
     );
     const seconds = (performance.now() - started) / 1000;
     stage.showBundle(bundle);
 
     stage.heading('3. The same kernel, patched while it runs');
-    stage.tell('The same kernel again: load the livepatch, wait until every task has moved over, then do what crashed it; unload and load ext4 while the patch stays; take the patch back.');
+    stage.tell(
+      'The same kernel again: load the livepatch, wait until every task has moved over, then do what crashed it; unload and load ext4 while the patch stays; take the patch back.',
+    );
     const cured = await withPatch(stage, kernel, bundle, files);
     stage.showEvidence(cured.evidence);
 
     stage.heading('4. Taken back');
     stage.tell('After the revert the kernel runs its own code again, and so the old mistake is back:');
     const patch = bundle.manifest.name;
-    const again = await trial(stage, kernel, files, 'Booting once more: load, revert, unload, then write to ext4', [
-      { kind: 'load', patch },
-      { kind: 'revert', patch },
-      { kind: 'unload', patch },
-      script('write to ext4 after the revert'),
-    ], bundle);
+    const again = await trial(
+      stage,
+      kernel,
+      files,
+      'Booting once more: load, revert, unload, then write to ext4',
+      [
+        { kind: 'load', patch },
+        { kind: 'revert', patch },
+        { kind: 'unload', patch },
+        script('write to ext4 after the revert'),
+      ],
+      bundle,
+    );
     const last = again.steps.at(-1)!;
     const before = again.steps.slice(0, -1);
-    const reverted = again.verdict === 'panicked' && last.outcome === 'unfinished' && before.every((step) => step.outcome === 'passed');
+    const reverted =
+      again.verdict === 'panicked' &&
+      last.outcome === 'unfinished' &&
+      before.every((step) => step.outcome === 'passed');
     const trace2 = again.findings.find((finding) => finding.severity === 'fatal');
     if (reverted) stage.code(trace2?.title ?? again.why);
     else stage.tell(`That did not go as expected: ${again.verdict}, ${again.why}`);
@@ -120,20 +152,36 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
         ? `From the source patch to the livepatch in ${seconds.toFixed(1)} s; the crash without it, none with it, and the kernel's own code back after it. The bundle: ${bundle.path}`
         : `Something above did not go as expected. The bundle: ${bundle.path}`,
     );
-    return { story: 'ext4', kernel: kernel.name, passed, bundle: bundle.path, seconds: { build: seconds }, trials: [crash, cured.evidence, again] };
+    return {
+      story: 'ext4',
+      kernel: kernel.name,
+      passed,
+      bundle: bundle.path,
+      seconds: { build: seconds },
+      trials: [crash, cured.evidence, again],
+    };
   }, signal);
 }
 
 async function playExample(stage: Stage, release: string, example: string): Promise<DemoResult> {
   const { progress, signal } = stage;
-  const kernel = await progress.step(`Getting ${release}`, (inner) => fetchKernel(release, { progress: inner, signal }));
+  const kernel = await progress.step(`Getting ${release}`, (inner) =>
+    fetchKernel(release, { progress: inner, signal }),
+  );
   const read = async (name: string): Promise<Script> => ({ name, text: await readFile(join(example, name), 'utf8') });
   const bytes = await readFile(join(example, 'example.patch'));
   stage.heading('The patch');
   stage.code(excerpt(bytes.toString('utf8'), 14));
   const started = performance.now();
   const bundle = await progress.step('Building the livepatch', (inner) =>
-    build({ patches: [{ name: 'example.patch', bytes }], kernel, out: join(cacheDir(), 'demo'), replace: false, progress: inner, signal }),
+    build({
+      patches: [{ name: 'example.patch', bytes }],
+      kernel,
+      out: join(cacheDir(), 'demo'),
+      replace: false,
+      progress: inner,
+      signal,
+    }),
   );
   const seconds = (performance.now() - started) / 1000;
   stage.showBundle(bundle);
@@ -149,14 +197,26 @@ async function playExample(stage: Stage, release: string, example: string): Prom
   });
   stage.showEvidence(tried.evidence);
   const passed = tried.evidence.verdict === 'passed';
-  return { story: 'example', kernel: kernel.name, passed, bundle: bundle.path, seconds: { build: seconds }, trials: [tried.evidence] };
+  return {
+    story: 'example',
+    kernel: kernel.name,
+    passed,
+    bundle: bundle.path,
+    seconds: { build: seconds },
+    trials: [tried.evidence],
+  };
 }
 
 function script(name: string): Step {
   return { kind: 'script', name, text: workload };
 }
 
-async function withPatch({ progress, signal }: Stage, kernel: Kernel, bundle: Bundle, files: Record<string, string>): Promise<Tried> {
+async function withPatch(
+  { progress, signal }: Stage,
+  kernel: Kernel,
+  bundle: Bundle,
+  files: Record<string, string>,
+): Promise<Tried> {
   return tryBundles({
     kernel,
     bundles: [bundle],
@@ -196,5 +256,7 @@ async function trial(
 /** The beginning of a patch, whole lines. */
 function excerpt(text: string, lines: number): string {
   const all = text.trimEnd().split('\n');
-  return all.length <= lines ? all.join('\n') : [...all.slice(0, lines), `… ${all.length - lines} more lines`].join('\n');
+  return all.length <= lines
+    ? all.join('\n')
+    : [...all.slice(0, lines), `… ${all.length - lines} more lines`].join('\n');
 }

@@ -1,15 +1,20 @@
 /** Derives the demo's fix as a distribution would ship it: the difference of one folder between two source packages. */
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unpackSourceFolder } from '../kernel/other-source.ts';
 import type { Options } from '../kernel/options.ts';
+import { unpackSourceFolder } from '../kernel/other-source.ts';
 import { cacheDir } from '../kernel/places.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { tryRun } from '../support/exec.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 
 /** The patch from the kernel's own source to version VERSION of its source package, below one folder of it. */
-export async function deriveFix(kernel: Kernel, version: string, folder: string, options: Options): Promise<Uint8Array> {
+export async function deriveFix(
+  kernel: Kernel,
+  version: string,
+  folder: string,
+  options: Options,
+): Promise<Uint8Array> {
   return withTemporaryFolder(join(cacheDir(), 'scratch'), async (scratch) => {
     const name = `linux-source-${/^\d+\.\d+/.exec(version)![0]}`;
     await unpackSourceFolder(name, version, folder, join(scratch, 'fixed'), options);

@@ -9,11 +9,18 @@ export const bundleUnreadable = define<{ path: string; problem: string }>('bundl
 
 export const bundleTampered = define<{ path: string; expected: string; found: string }>('bundle-tampered', {
   place: ({ path }) => path,
-  message: ({ expected, found }) => `The module is not the one that was built: sha256 ${found}, the manifest says ${expected}`,
+  message: ({ expected, found }) =>
+    `The module is not the one that was built: sha256 ${found}, the manifest says ${expected}`,
   hint: 'build the bundle again',
 });
 
-export const bundleForeign = define<{ path: string; builtFor: string; builtForId: string; kernel: string; kernelId: string }>('bundle-for-other-kernel', {
+export const bundleForeign = define<{
+  path: string;
+  builtFor: string;
+  builtForId: string;
+  kernel: string;
+  kernelId: string;
+}>('bundle-for-other-kernel', {
   exit: Exit.provenance,
   place: ({ path }) => path,
   message: ({ builtFor, builtForId, kernel, kernelId }) =>
@@ -30,7 +37,8 @@ export const outputOccupied = define<{ path: string }>('output-occupied', {
 
 export const nameInvalid = define<{ name: string }>('name-invalid', {
   exit: Exit.usage,
-  message: ({ name }) => `${JSON.stringify(name)} cannot be a module's name: lower-case letters, digits and _, at most 55 of them, are`,
+  message: ({ name }) =>
+    `${JSON.stringify(name)} cannot be a module's name: lower-case letters, digits and _, at most 55 of them, are`,
   hint: 'choose a name with --name',
 });
 

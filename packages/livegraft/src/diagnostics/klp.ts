@@ -32,7 +32,8 @@ export const tracepointSilent = define<Where & { tracepoint: string }>('tracepoi
 export const staticCallByTrampoline = define<Where & { call: string }>('static-call-by-trampoline', {
   severity: 'note',
   place,
-  message: ({ function: name, call }) => `${name} makes the static call ${call} of a module through its trampoline: one jump more, the same target`,
+  message: ({ function: name, call }) =>
+    `${name} makes the static call ${call} of a module through its trampoline: one jump more, the same target`,
 });
 
 export const lateTable = define<Where & { table: string; symbol: string }>('late-symbol-in-table', {
@@ -44,13 +45,15 @@ export const lateTable = define<Where & { table: string; symbol: string }>('late
 
 export const initReference = define<Where & { symbol: string }>('refers-to-init', {
   place,
-  message: ({ function: name, symbol }) => `The new ${name} refers to ${symbol}, which is freed once the kernel or module has started`,
+  message: ({ function: name, symbol }) =>
+    `The new ${name} refers to ${symbol}, which is freed once the kernel or module has started`,
   hint: 'code that can run at any time must not use __init or __initdata',
 });
 
 export const unnamedData = define<Where & { section: string }>('unnamed-data', {
   place,
-  message: ({ function: name, section }) => `The new ${name} refers to writable data in ${section} that has no symbol, so it cannot be found in the running kernel`,
+  message: ({ function: name, section }) =>
+    `The new ${name} refers to writable data in ${section} that has no symbol, so it cannot be found in the running kernel`,
   hint: 'please report this, with the object file',
 });
 
@@ -61,12 +64,15 @@ export const relocationUnsupported = define<Where & { type: number; offset: numb
   hint: 'please report this, with the object file',
 });
 
-export const otherObjectSymbol = define<Where & { symbol: string; owner: string; object: string }>('symbol-out-of-reach', {
-  place,
-  message: ({ function: name, symbol, owner, object }) =>
-    `The new ${name} in ${object} refers to ${symbol} of ${owner}, which need not be loaded when ${object} is`,
-  hint: `use what ${'the target itself'} or a module it depends on provides`,
-});
+export const otherObjectSymbol = define<Where & { symbol: string; owner: string; object: string }>(
+  'symbol-out-of-reach',
+  {
+    place,
+    message: ({ function: name, symbol, owner, object }) =>
+      `The new ${name} in ${object} refers to ${symbol} of ${owner}, which need not be loaded when ${object} is`,
+    hint: `use what ${'the target itself'} or a module it depends on provides`,
+  },
+);
 
 export const pointerEscapes = define<Where & { target: string }>('pointer-to-new-code', {
   severity: 'warning',
@@ -84,11 +90,12 @@ export const nameTooLong = define<{ name: string; limit: number; what: string }>
 export const reloadRefused = define<{ object: string }>('reload-refused', {
   severity: 'warning',
   place: ({ object }) => object,
-  message: ({ object }) => `On this kernel the module ${object} could not be loaded a second time while the livepatch stays`,
+  message: ({ object }) =>
+    `On this kernel the module ${object} could not be loaded a second time while the livepatch stays`,
   hint: 'revert the livepatch before the module is reloaded',
 });
 
-export const functionCount = define<{ count: number }>('nothing-to-replace', {
+export const nothingToReplace = define<{ count: number }>('nothing-to-replace', {
   exit: Exit.nothingToDo,
   message: ({ count }) => `The patch changes no code: ${count} functions compared, all unchanged`,
 });

@@ -17,7 +17,8 @@ export const constantShared = define<{ unit: string; name: string; user: string 
 
 export const initChanged = define<{ unit: string; name: string }>('init-changed', {
   place: ({ unit, name }) => `${unit}: ${name}`,
-  message: ({ name }) => `The patch changes ${name}, which runs once at start-up or shutdown and is gone or marked untraceable afterwards: replacing it would have no effect`,
+  message: ({ name }) =>
+    `The patch changes ${name}, which runs once at start-up or shutdown and is gone or marked untraceable afterwards: replacing it would have no effect`,
   hint: 'leave the __init and __exit parts out of the live patch; do their work from a callback where it matters',
 });
 
@@ -38,7 +39,8 @@ export const stateLost = define<{ unit: string; name: string }>('state-lost', {
 export const onceFlagRestarts = define<{ unit: string; name: string }>('once-flag-restarts', {
   severity: 'note',
   place: ({ unit, name }) => `${unit}: ${name}`,
-  message: ({ name }) => `${name} starts afresh in the new code: a message that comes only once, or a rate limit, may come again`,
+  message: ({ name }) =>
+    `${name} starts afresh in the new code: a message that comes only once, or a rate limit, may come again`,
 });
 
 export const tableUnreadable = define<{ unit: string; what: string }>('table-unreadable', {

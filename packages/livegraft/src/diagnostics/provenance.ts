@@ -37,21 +37,26 @@ export const referenceDiffers = define<{
 export const functionAbsent = define<{ unit: string; function: string; object: string }>('function-absent', {
   exit: Exit.provenance,
   place: ({ unit, function: name }) => `${unit}: ${name}`,
-  message: ({ function: name, object }) => `The rebuilt unit has a function ${name}, but ${object} as shipped has none of that name at the unit's place`,
+  message: ({ function: name, object }) =>
+    `The rebuilt unit has a function ${name}, but ${object} as shipped has none of that name at the unit's place`,
   hint: 'the file may not be part of this kernel’s configuration; otherwise the source or the compiler is not the one the kernel was built from',
 });
 
 export const functionOverridden = define<{ unit: string; function: string; object: string }>('function-overridden', {
   place: ({ unit, function: name }) => `${unit}: ${name}`,
-  message: ({ function: name, object }) => `${name} is a weak function that another file overrides: ${object} does not contain this one`,
+  message: ({ function: name, object }) =>
+    `${name} is a weak function that another file overrides: ${object} does not contain this one`,
   hint: 'patch the file whose definition is used',
 });
 
-export const symbolUnresolved = define<{ unit: string; name: string; object: string; what: string }>('symbol-unresolved', {
-  place: ({ unit, name }) => `${unit}: ${name}`,
-  message: ({ name, object, what }) => `The new code refers to ${name}, which cannot be found in ${object}: ${what}`,
-  hint: 'new code may use what the kernel already contains; define what is missing in the patch itself',
-});
+export const symbolUnresolved = define<{ unit: string; name: string; object: string; what: string }>(
+  'symbol-unresolved',
+  {
+    place: ({ unit, name }) => `${unit}: ${name}`,
+    message: ({ name, object, what }) => `The new code refers to ${name}, which cannot be found in ${object}: ${what}`,
+    hint: 'new code may use what the kernel already contains; define what is missing in the patch itself',
+  },
+);
 
 export const positionUnstable = define<{ unit: string; name: string; object: string }>('position-unstable', {
   place: ({ unit, name }) => `${unit}: ${name}`,

@@ -10,6 +10,8 @@ export interface RunOptions {
   /** Milliseconds; the program is killed afterwards. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
+  /** Run in a process group of its own, which is ended as a whole on abort: for programs that start others (make, compilers). */
+  readonly group?: boolean;
 }
 
 export interface RunResult {
@@ -21,7 +23,7 @@ export interface RunResult {
 /** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, or times out. */
 export async function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   options.signal?.throwIfAborted();
-  const result = await execa(program, [...args], {
+  const running = execa(program, [...args], {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -29,14 +31,29 @@ export async function tryRun(program: string, args: readonly string[], options: 
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.group === true ? { detached: true } : {}),
     maxBuffer: 256 * 1024 * 1024,
     stripFinalNewline: false,
   });
+  const endGroup = (): void => {
+    try {
+      if (running.pid !== undefined) process.kill(-running.pid, 'SIGTERM');
+    } catch {
+      // the whole group has ended already
+    }
+  };
+  if (options.group === true) options.signal?.addEventListener('abort', endGroup);
+  const result = await running;
+  options.signal?.removeEventListener('abort', endGroup);
   if (result.isCanceled) options.signal?.throwIfAborted();
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw new LivegraftError(programMissing({ program }));
   if (result.exitCode === undefined) {
-    const how = result.timedOut ? `did not end within ${options.timeout} ms` : `was ended by ${result.signal ?? result.code}`;
-    throw new LivegraftError(programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }));
+    const how = result.timedOut
+      ? `did not end within ${options.timeout} ms`
+      : `was ended by ${result.signal ?? result.code}`;
+    throw new LivegraftError(
+      programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }),
+    );
   }
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }

@@ -51,6 +51,20 @@ export async function makeFolderWhole<T>(path: string, fill: (folder: string) =>
   }
 }
 
+/** Gives `work` a private folder inside `parent` and removes it afterwards; `sweep` removes it when we are killed. */
+export async function withTemporaryFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  await mkdir(parent, { recursive: true });
+  const folder = join(parent, await temporaryName());
+  try {
+    await mkdir(folder);
+    return await work(folder);
+  } catch (error) {
+    throw asDiskError(error, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Removes a folder so that no moment shows it half-removed: first its name goes, then its content. */
 export async function removeFolderWhole(path: string): Promise<void> {
   const doomed = join(dirname(path), await temporaryName());
@@ -81,5 +95,7 @@ async function temporaryName(): Promise<string> {
 
 function asDiskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === 'ENOSPC' ? new LivegraftError(diskFull({ path: dirname(path) === '.' ? basename(path) : dirname(path) })) : error;
+  return code === 'ENOSPC'
+    ? new LivegraftError(diskFull({ path: dirname(path) === '.' ? basename(path) : dirname(path) }))
+    : error;
 }

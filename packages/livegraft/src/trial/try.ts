@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Bundle, requireKernel } from '../bundle/bundle.ts';
 import { readBuiltins, readModuleFile, readModuleIndex, resolveModules } from '../kernel/modules.ts';
 import type { Kernel } from '../kernel/types.ts';
-import { silent, type Progress } from '../support/progress.ts';
+import { type Progress, silent } from '../support/progress.ts';
 import type { AccelWish } from '../vm/accel.ts';
 import { type Evidence, evidenceOf, writeEvidence } from '../vm/evidence.ts';
 import type { GuestModule } from '../vm/guest-modules.ts';
@@ -49,24 +49,26 @@ export interface Tried {
 export async function tryBundles(request: TryRequest): Promise<Tried> {
   const { kernel, bundles, progress = silent } = request;
   for (const bundle of bundles) requireKernel(bundle, kernel);
-  const targets = [...new Set(bundles.flatMap((bundle) => bundle.manifest.targets.map((target) => target.object)))].filter(
-    (object) => object !== 'vmlinux',
-  );
+  const targets = [
+    ...new Set(bundles.flatMap((bundle) => bundle.manifest.targets.map((target) => target.object))),
+  ].filter((object) => object !== 'vmlinux');
   const modules = await guestModules(kernel, [...(request.modules ?? []), ...targets]);
   const started = new Date();
-  const result = await progress.step(`Trying ${bundles.map((bundle) => bundle.manifest.name).join(', ')} on ${kernel.release}`, (inner) =>
-    runTrial({
-      kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
-      modules,
-      files: request.files ?? {},
-      bundles: Object.fromEntries(bundles.map((bundle) => [bundle.manifest.name, bundle.module])),
-      trial: { steps: trialSteps(request) },
-      cpus: request.cpus ?? 2,
-      ...(request.memory === undefined ? {} : { memory: request.memory }),
-      ...(request.accel === undefined ? {} : { accel: request.accel }),
-      progress: inner,
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
-    }),
+  const result = await progress.step(
+    `Trying ${bundles.map((bundle) => bundle.manifest.name).join(', ')} on ${kernel.release}`,
+    (inner) =>
+      runTrial({
+        kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
+        modules,
+        files: request.files ?? {},
+        bundles: Object.fromEntries(bundles.map((bundle) => [bundle.manifest.name, bundle.module])),
+        trial: { steps: trialSteps(request) },
+        cpus: request.cpus ?? 2,
+        ...(request.memory === undefined ? {} : { memory: request.memory }),
+        ...(request.accel === undefined ? {} : { accel: request.accel }),
+        progress: inner,
+        ...(request.signal === undefined ? {} : { signal: request.signal }),
+      }),
   );
   const evidence = evidenceOf(result, started);
   for (const bundle of bundles) await writeEvidence(join(bundle.path, 'evidence.json'), evidence);
@@ -105,7 +107,9 @@ function trialSteps(request: TryRequest): Step[] {
       const patch = bundle.manifest.name;
       return [
         { kind: 'load', patch },
-        ...(request.targetsLater === true ? targetsOf(bundle).map((module): Step => ({ kind: 'modprobe', module })) : []),
+        ...(request.targetsLater === true
+          ? targetsOf(bundle).map((module): Step => ({ kind: 'modprobe', module }))
+          : []),
         ...script('after', after),
         // whoever holds the module may keep it; but once it is gone, it must come back
         ...targetsOf(bundle).flatMap((module): Step[] => [

@@ -21,13 +21,39 @@ export const buildBundle = buildCommand<Flags, string[], Context>({
   parameters: {
     flags: {
       ...commonFlags,
-      kernel: { kind: 'parsed', parse: String, brief: 'A kernel of the cache (livegraft kernel list)', placeholder: 'RELEASE' },
-      output: { kind: 'parsed', parse: String, optional: true, brief: 'Folder that gets the bundle’s folder (default: here)', placeholder: 'DIR' },
-      name: { kind: 'parsed', parse: String, optional: true, brief: 'Name of module and bundle (default: livegraft_ and the patch’s name)', placeholder: 'NAME' },
-      replace: { kind: 'boolean', optional: true, withNegated: false, brief: 'Replace all livepatches that are loaded (atomic replace)' },
+      kernel: {
+        kind: 'parsed',
+        parse: String,
+        brief: 'A kernel of the cache (livegraft kernel list)',
+        placeholder: 'RELEASE',
+      },
+      output: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Folder that gets the bundle’s folder (default: here)',
+        placeholder: 'DIR',
+      },
+      name: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Name of module and bundle (default: livegraft_ and the patch’s name)',
+        placeholder: 'NAME',
+      },
+      replace: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Replace all livepatches that are loaded (atomic replace)',
+      },
     },
     aliases: { o: 'output', k: 'kernel' },
-    positional: { kind: 'array', minimum: 1, parameter: { brief: 'Patches, applied in this order (-p1)', parse: String, placeholder: 'PATCH' } },
+    positional: {
+      kind: 'array',
+      minimum: 1,
+      parameter: { brief: 'Patches, applied in this order (-p1)', parse: String, placeholder: 'PATCH' },
+    },
   },
   async func({ kernel: kernelName, output = '.', name, replace = false, ...flags }, ...paths) {
     await perform(this, 'build', flags, async (session) => {
@@ -48,7 +74,10 @@ export const buildBundle = buildCommand<Flags, string[], Context>({
         signal: session.signal,
       });
       showBundle(bundle, session);
-      return { result: { path: bundle.path, manifest: bundle.manifest }, diagnostics: session.json ? [] : foldFindings(bundle) };
+      return {
+        result: { path: bundle.path, manifest: bundle.manifest },
+        diagnostics: session.json ? [] : foldFindings(bundle),
+      };
     });
   },
 });
@@ -61,15 +90,21 @@ export function showBundle({ path, manifest }: Bundle, { print, style }: Pick<Se
     f.why,
   ]);
   const shown = rows.length > 30 ? [...rows.slice(0, 30), [`  … and ${rows.length - 30} more (manifest.json)`]] : rows;
-  print(`${style('bold', plural(manifest.functions.length, 'function'))} replaced in ${manifest.targets.map((target) => target.object).join(', ')}:`);
+  print(
+    `${style('bold', plural(manifest.functions.length, 'function'))} replaced in ${manifest.targets.map((target) => target.object).join(', ')}:`,
+  );
   print(table(shown));
   if (manifest.added.length > 0) {
     print(`New: ${manifest.added.map((each) => `${each.name} (${each.kind}, ${each.size} bytes)`).join(', ')}`);
   }
   const equal = manifest.units.reduce((sum, unit) => sum + unit.proved.equal, 0);
   const compared = manifest.units.reduce((sum, unit) => sum + unit.proved.compared, 0);
-  print(`Proved: ${equal} of ${compared} functions of ${plural(manifest.units.length, 'unit')} rebuilt are the shipped code, all replaced ones among them`);
-  print(`${style('green', 'Bundle')} ${path} (${manifest.module.file}, ${formatBytes(manifest.module.size)}); prove it: livegraft try ${path}`);
+  print(
+    `Proved: ${equal} of ${compared} functions of ${plural(manifest.units.length, 'unit')} rebuilt are the shipped code, all replaced ones among them`,
+  );
+  print(
+    `${style('green', 'Bundle')} ${path} (${manifest.module.file}, ${formatBytes(manifest.module.size)}); prove it: livegraft try ${path}`,
+  );
 }
 
 function foldFindings({ manifest }: Bundle) {

@@ -27,7 +27,13 @@ export const demo = buildCommand<CommonFlags, [], Context>({
           signal,
           heading: (text) => print(`\n${style('bold', text)}`),
           tell: (text) => print(wrap(text, width)),
-          code: (text) => print(text.split('\n').map((line) => style('dim', `    ${line}`)).join('\n')),
+          code: (text) =>
+            print(
+              text
+                .split('\n')
+                .map((line) => style('dim', `    ${line}`))
+                .join('\n'),
+            ),
           showBundle: (bundle) => showBundle(bundle, session),
           showEvidence: (evidence) => showEvidence(evidence, session),
         },

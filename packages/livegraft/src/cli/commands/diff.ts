@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { buildCommand } from '@stricli/core';
+import { Exit } from '../../diagnostics/diagnostic.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
-import { Exit } from '../../diagnostics/diagnostic.ts';
 import { plural, table } from '../text.ts';
 
 export const diff = buildCommand<CommonFlags, [string, string], Context>({
@@ -37,7 +37,12 @@ export const diff = buildCommand<CommonFlags, [string, string], Context>({
       const refused = found.findings.some((finding) => finding.severity === 'error');
       const verdict = refused ? 'refused' : changed.some((f) => f.verdict === 'changed') ? 'patchable' : 'unchanged';
       const shown = verbose ? functions : changed;
-      if (shown.length > 0) print(table(shown.map((f) => [style(f.verdict === 'unchanged' ? 'dim' : 'bold', f.verdict.padEnd(9)), f.name, f.why])));
+      if (shown.length > 0)
+        print(
+          table(
+            shown.map((f) => [style(f.verdict === 'unchanged' ? 'dim' : 'bold', f.verdict.padEnd(9)), f.name, f.why]),
+          ),
+        );
       print(`${verdict}: ${plural(changed.length, 'function')} of ${functions.length} not as before`);
       return {
         result: { verdict, functions, findings: found.findings },

@@ -17,7 +17,9 @@ export const doctor = buildCommand<CommonFlags, [], Context>({
   parameters: { flags: commonFlags },
   async func(flags) {
     await perform(this, 'doctor', flags, async ({ print, style }) => {
-      const found = await Promise.all(programs.map(async (program) => ({ ...program, path: await find(program.name) })));
+      const found = await Promise.all(
+        programs.map(async (program) => ({ ...program, path: await find(program.name) })),
+      );
       const missing = found.filter((program) => program.path === undefined);
       print(
         table(
@@ -30,7 +32,9 @@ export const doctor = buildCommand<CommonFlags, [], Context>({
         ),
       );
       const packages = [...new Set(missing.map((program) => program.package))];
-      print(missing.length === 0 ? 'All there.' : `Install what is missing: sudo apt-get install ${packages.join(' ')}`);
+      print(
+        missing.length === 0 ? 'All there.' : `Install what is missing: sudo apt-get install ${packages.join(' ')}`,
+      );
       return { result: { programs: found, missing: packages }, exit: missing.length === 0 ? Exit.done : Exit.failed };
     });
   },
@@ -39,7 +43,14 @@ export const doctor = buildCommand<CommonFlags, [], Context>({
 async function find(name: string): Promise<string | undefined> {
   for (const folder of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']) {
     const path = join(folder, name);
-    if (folder !== '' && (await access(path, constants.X_OK).then(() => true, () => false))) return path;
+    if (
+      folder !== '' &&
+      (await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return path;
   }
   return undefined;
 }

@@ -4,7 +4,10 @@ import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
 import { formatBytes, plural, table } from '../text.ts';
 
-const release = { kind: 'tuple', parameters: [{ brief: 'A release: what uname -r prints', parse: String, placeholder: 'RELEASE' }] } as const;
+const release = {
+  kind: 'tuple',
+  parameters: [{ brief: 'A release: what uname -r prints', parse: String, placeholder: 'RELEASE' }],
+} as const;
 
 export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
   docs: {
@@ -48,7 +51,10 @@ export const kernelAdd = buildCommand<AddFlags, [string], Context>({
       source: path('The clean source tree of exactly this kernel; it stays where it is', 'DIR'),
       config: path('Its configuration', 'FILE'),
       symvers: path('Module.symvers of its build', 'FILE'),
-      modules: { ...path('What /lib/modules/RELEASE holds; without it only built-in code can be patched', 'DIR'), optional: true },
+      modules: {
+        ...path('What /lib/modules/RELEASE holds; without it only built-in code can be patched', 'DIR'),
+        optional: true,
+      },
     },
     positional: { kind: 'tuple', parameters: [{ brief: 'The name to give it', parse: String, placeholder: 'NAME' }] },
   },
@@ -73,7 +79,10 @@ export const kernelList = buildCommand<ListFlags, [], Context>({
     fullDescription: 'Example: livegraft kernel list --available',
   },
   parameters: {
-    flags: { ...commonFlags, available: { kind: 'boolean', optional: true, withNegated: false, brief: 'What can be fetched' } },
+    flags: {
+      ...commonFlags,
+      available: { kind: 'boolean', optional: true, withNegated: false, brief: 'What can be fetched' },
+    },
   },
   async func({ available, ...flags }) {
     await perform(this, 'kernel list', flags, async ({ progress, signal, print, style }) => {
@@ -85,14 +94,22 @@ export const kernelList = buildCommand<ListFlags, [], Context>({
         const rows = offered.map(({ release: name, version, missing }) => [
           name,
           version,
-          here.some((kernel) => kernel.name === name) ? 'here' : missing.length > 0 ? `gone: ${missing.join(', ')}` : '',
+          here.some((kernel) => kernel.name === name)
+            ? 'here'
+            : missing.length > 0
+              ? `gone: ${missing.join(', ')}`
+              : '',
         ]);
         print(table([['RELEASE', 'VERSION', ''].map((each) => style('bold', each)), ...rows]));
         return { result: offered };
       }
       if (here.length === 0) print('No kernels yet. See what there is: livegraft kernel list --available');
       else {
-        const rows = here.map(({ name, facts }) => [name, facts.origin.kind === 'debian' ? facts.origin.version : 'from files', facts.compiler]);
+        const rows = here.map(({ name, facts }) => [
+          name,
+          facts.origin.kind === 'debian' ? facts.origin.version : 'from files',
+          facts.compiler,
+        ]);
         print(table([['NAME', 'VERSION', 'COMPILER'].map((each) => style('bold', each)), ...rows]));
       }
       return { result: here.map((kernel) => kernel.facts) };
@@ -122,12 +139,25 @@ export const kernelShow = buildCommand<CommonFlags, [string], Context>({
         ['code', `${formatBytes(known.textSize)} of .text, ${known.ftraceEntries} functions that ftrace can hook`],
         ['types', known.types === 0 ? 'no BTF' : `${known.types} in BTF`],
         ['exports', `${known.exports} symbols${known.modversions ? ' with CRCs' : ', no CRCs'}`],
-        ['modules', known.modules === 0 ? 'none' : `${plural(known.modules, 'module')}, ${known.modulesWithBuildId} with a build-id`],
+        [
+          'modules',
+          known.modules === 0
+            ? 'none'
+            : `${plural(known.modules, 'module')}, ${known.modulesWithBuildId} with a build-id`,
+        ],
         ['livepatch', known.livepatch.map(({ option, value }) => `${option}=${value}`).join(' ')],
-        ['reload of patched modules', known.coreClears ? 'by the kernel itself' : 'by livegraft’s modules (the kernel alone refuses it)'],
+        [
+          'reload of patched modules',
+          known.coreClears ? 'by the kernel itself' : 'by livegraft’s modules (the kernel alone refuses it)',
+        ],
       ];
       print(rows.map(([label, value]) => `${style('dim', label.padEnd(26))}${value}`).join('\n'));
-      if (verbose) print(Object.entries(known.paths).map(([label, value]) => `${style('dim', label.padEnd(26))}${value}`).join('\n'));
+      if (verbose)
+        print(
+          Object.entries(known.paths)
+            .map(([label, value]) => `${style('dim', label.padEnd(26))}${value}`)
+            .join('\n'),
+        );
       return { result: known };
     });
   },

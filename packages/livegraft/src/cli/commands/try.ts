@@ -20,10 +20,12 @@ interface Flags extends CommonFlags {
   readonly memory: number;
 }
 
-const script = (brief: string) => ({ kind: 'parsed', parse: String, optional: true, brief, placeholder: 'SCRIPT' }) as const;
+const script = (brief: string) =>
+  ({ kind: 'parsed', parse: String, optional: true, brief, placeholder: 'SCRIPT' }) as const;
 const whole = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new SyntaxError(`a whole number from 1 on was expected, not ${JSON.stringify(text)}`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new SyntaxError(`a whole number from 1 on was expected, not ${JSON.stringify(text)}`);
   return value;
 };
 
@@ -36,20 +38,60 @@ export const tryBundles = buildCommand<Flags, string[], Context>({
   parameters: {
     flags: {
       ...commonFlags,
-      kernel: { kind: 'parsed', parse: String, optional: true, brief: 'Kernel of the cache (default: the one the bundle names)', placeholder: 'RELEASE' },
+      kernel: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Kernel of the cache (default: the one the bundle names)',
+        placeholder: 'RELEASE',
+      },
       before: script('Run first, on the kernel as shipped'),
       after: script('Run while the bundle is active'),
       reverted: script('Run after the bundle was reverted and unloaded'),
-      module: { kind: 'parsed', parse: String, optional: true, variadic: true, brief: 'Load this module at the start', placeholder: 'NAME' },
-      file: { kind: 'parsed', parse: String, optional: true, variadic: true, brief: 'Have this file in the guest', placeholder: 'FILE[:/PATH]' },
-      targetsLater: { kind: 'boolean', optional: true, withNegated: false, brief: 'Load target modules after the livepatch, not before' },
-      timeout: { kind: 'parsed', parse: whole, optional: true, brief: 'Seconds a script may take (default 120)', placeholder: 'SECONDS' },
-      accel: { kind: 'enum', values: ['tcg', 'kvm', 'auto'], default: 'tcg', brief: 'Emulation, KVM, or KVM where a probe guest answers' },
+      module: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        variadic: true,
+        brief: 'Load this module at the start',
+        placeholder: 'NAME',
+      },
+      file: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        variadic: true,
+        brief: 'Have this file in the guest',
+        placeholder: 'FILE[:/PATH]',
+      },
+      targetsLater: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Load target modules after the livepatch, not before',
+      },
+      timeout: {
+        kind: 'parsed',
+        parse: whole,
+        optional: true,
+        brief: 'Seconds a script may take (default 120)',
+        placeholder: 'SECONDS',
+      },
+      accel: {
+        kind: 'enum',
+        values: ['tcg', 'kvm', 'auto'],
+        default: 'tcg',
+        brief: 'Emulation, KVM, or KVM where a probe guest answers',
+      },
       cpus: { kind: 'parsed', parse: whole, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
       memory: { kind: 'parsed', parse: whole, default: '1024', brief: 'MiB of the guest', placeholder: 'MIB' },
     },
     aliases: { k: 'kernel' },
-    positional: { kind: 'array', minimum: 1, parameter: { brief: 'Bundles, tried one after the other', parse: String, placeholder: 'BUNDLE' } },
+    positional: {
+      kind: 'array',
+      minimum: 1,
+      parameter: { brief: 'Bundles, tried one after the other', parse: String, placeholder: 'BUNDLE' },
+    },
   },
   async func({ kernel: kernelName, before, after, reverted, module: modules, file: files, ...flags }, ...paths) {
     await perform(this, 'try', flags, async (session) => {
@@ -89,34 +131,55 @@ export const tryBundles = buildCommand<Flags, string[], Context>({
 
 function exitOf(evidence: Evidence, passed: boolean): ExitCode {
   if (passed) return Exit.done;
-  const failed = evidence.steps.find((step) => step.need === 'must' && !['passed', 'skipped', 'unreached'].includes(step.outcome));
+  const failed = evidence.steps.find(
+    (step) => step.need === 'must' && !['passed', 'skipped', 'unreached'].includes(step.outcome),
+  );
   if (failed?.outcome === 'stalled') return Exit.stalled;
   if (failed?.kind === 'load' && failed.outcome === 'failed') return Exit.kernelRefused;
   return Exit.failed;
 }
 
 /** What came of a trial, for people: a line a step, what the kernel complained of, the verdict. */
-export function showEvidence(evidence: Evidence, { print, style, verbose }: Pick<Session, 'print' | 'style' | 'verbose'>): void {
+export function showEvidence(
+  evidence: Evidence,
+  { print, style, verbose }: Pick<Session, 'print' | 'style' | 'verbose'>,
+): void {
   const rows = evidence.steps.map((step) => {
     const good = step.outcome === 'passed';
     const calm = good || step.need === 'may' || step.outcome === 'skipped' || step.outcome === 'unreached';
     const mark = good ? style('green', '✓') : calm ? style('dim', '·') : style('red', '✗');
-    const outcome = good ? '' : step.exitCode === undefined ? step.outcome : `${step.outcome} (exit code ${step.exitCode})`;
-    return [mark, `${step.kind} ${step.subject}`, step.seconds === undefined ? '' : formatDuration(step.seconds * 1000), [outcome, transitionNote(step)].filter((each) => each !== '').join('; ')];
+    const outcome = good
+      ? ''
+      : step.exitCode === undefined
+        ? step.outcome
+        : `${step.outcome} (exit code ${step.exitCode})`;
+    return [
+      mark,
+      `${step.kind} ${step.subject}`,
+      step.seconds === undefined ? '' : formatDuration(step.seconds * 1000),
+      [outcome, transitionNote(step)].filter((each) => each !== '').join('; '),
+    ];
   });
   print(table(rows));
   for (const step of evidence.steps) {
     const bad = step.need === 'must' && !['passed', 'skipped', 'unreached'].includes(step.outcome);
-    if ((bad || verbose) && step.output.trim() !== '') print(`${style('bold', `output of ${step.kind} ${step.subject}`)}\n${indent(step.output)}`);
+    if ((bad || verbose) && step.output.trim() !== '')
+      print(`${style('bold', `output of ${step.kind} ${step.subject}`)}\n${indent(step.output)}`);
   }
   for (const finding of evidence.findings.filter((each) => each.severity !== 'note')) {
     print(`${style(['red', 'bold'], finding.title)}${finding.step === undefined ? '' : ` (in step ${finding.step})`}`);
     print(indent(finding.lines.slice(0, verbose ? undefined : 25).join('\n')));
   }
-  const verdict = evidence.verdict === 'passed' ? style(['green', 'bold'], 'passed') : style(['red', 'bold'], evidence.verdict);
+  const verdict =
+    evidence.verdict === 'passed' ? style(['green', 'bold'], 'passed') : style(['red', 'bold'], evidence.verdict);
   print(`${verdict}: ${evidence.why}`);
   const boot = evidence.times.boot === undefined ? '' : `, booted after ${formatDuration(evidence.times.boot * 1000)}`;
-  print(style('dim', `${evidence.kernel.release} under QEMU ${evidence.machine.qemu} (${evidence.machine.accel}, ${evidence.machine.cpus} CPUs)${boot}, ${formatDuration(evidence.times.total * 1000)} in all`));
+  print(
+    style(
+      'dim',
+      `${evidence.kernel.release} under QEMU ${evidence.machine.qemu} (${evidence.machine.accel}, ${evidence.machine.cpus} CPUs)${boot}, ${formatDuration(evidence.times.total * 1000)} in all`,
+    ),
+  );
 }
 
 function transitionNote(step: Evidence['steps'][number]): string {
@@ -133,5 +196,9 @@ function transitionNote(step: Evidence['steps'][number]): string {
 }
 
 function indent(text: string): string {
-  return text.trimEnd().split('\n').map((line) => `    ${line}`).join('\n');
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
 }

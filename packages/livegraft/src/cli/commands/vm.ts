@@ -22,16 +22,32 @@ export const vm = buildCommand<Flags, string[], Context>({
   parameters: {
     flags: {
       ...commonFlags,
-      module: { kind: 'parsed', parse: String, optional: true, variadic: true, brief: 'Load this module first', placeholder: 'NAME' },
+      module: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        variadic: true,
+        brief: 'Load this module first',
+        placeholder: 'NAME',
+      },
       share: { kind: 'boolean', default: true, brief: 'This machine’s folders in the guest' },
-      accel: { kind: 'enum', values: ['tcg', 'kvm', 'auto'], default: 'tcg', brief: 'Emulation, KVM, or KVM where a probe guest answers' },
+      accel: {
+        kind: 'enum',
+        values: ['tcg', 'kvm', 'auto'],
+        default: 'tcg',
+        brief: 'Emulation, KVM, or KVM where a probe guest answers',
+      },
       cpus: { kind: 'parsed', parse: Number, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
       memory: { kind: 'parsed', parse: Number, default: '2048', brief: 'MiB of the guest', placeholder: 'MIB' },
     },
     positional: {
       kind: 'array',
       minimum: 1,
-      parameter: { brief: 'The release, then the command behind --', parse: String, placeholder: 'RELEASE [-- COMMAND]' },
+      parameter: {
+        brief: 'The release, then the command behind --',
+        parse: String,
+        placeholder: 'RELEASE [-- COMMAND]',
+      },
     },
   },
   async func({ module: extra = [], share, accel, cpus, memory, ...flags }, release, ...command) {
@@ -60,7 +76,10 @@ export const vm = buildCommand<Flags, string[], Context>({
           : await guest.runOnTerminal(options, [], { input: process.stdin, output: process.stdout });
       if (ran === 'escaped') return { result: { end: 'escaped' } };
       if (ran.exitCode === undefined) print(`The guest ended before the command did: ${ran.run.why}`);
-      return { result: { exitCode: ran.exitCode ?? null, end: ran.run.end, why: ran.run.why }, exit: ran.exitCode ?? Exit.failed };
+      return {
+        result: { exitCode: ran.exitCode ?? null, end: ran.run.end, why: ran.run.why },
+        exit: ran.exitCode ?? Exit.failed,
+      };
     });
   },
 });

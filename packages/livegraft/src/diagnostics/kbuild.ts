@@ -1,0 +1,65 @@
+/** Problems with compiling units: kbuild, the compiler, the overlay of patched sources. */
+import { define, Exit } from './diagnostic.ts';
+
+interface Source extends Record<string, unknown> {
+  source: string;
+}
+const atSource = ({ source }: Source): string => source;
+
+export const unitNotBuilt = define<Source & { output: string }>('unit-not-built', {
+  place: atSource,
+  message: ({ source, output }) => `kbuild does not build ${source} for this kernel:\n${output}`,
+  hint: 'only .c files that kbuild compiles into an object of their own can be live-patched',
+});
+
+export const unitDisabled = define<Source & { kernel: string }>('unit-disabled', {
+  place: atSource,
+  message: ({ source, kernel }) => `${source} is not part of ${kernel}: its configuration leaves the file out`,
+  hint: 'this kernel does not have the code that the patch changes, so it needs no patch',
+});
+
+export const includerDisabled = define<Source>('includer-disabled', {
+  severity: 'note',
+  exit: Exit.done,
+  place: atSource,
+  message: ({ source }) => `${source} includes a changed file, but the kernel's configuration leaves it out`,
+});
+
+export const doesNotCompile = define<Source & { output: string; command?: string }>('does-not-compile', {
+  place: atSource,
+  message: ({ source, output }) => `${source} does not compile:\n${output}`,
+  hint: 'the patch may need another one that came before it',
+});
+
+export const unitShared = define<Source & { modules: readonly string[] }>('unit-shared', {
+  place: atSource,
+  message: ({ source, modules }) =>
+    `${source} is linked into several modules (${modules.join(', ')}), which is not supported`,
+});
+
+export const commandNotUnderstood = define<Source & { problem: string; command: string }>('command-not-understood', {
+  place: atSource,
+  message: ({ source, problem, command }) =>
+    `The command by which kbuild compiles ${source} is not understood: ${problem}\n${command.length > 300 ? `${command.slice(0, 300)} …` : command}`,
+  hint: 'this is a limit of livegraft: please report it with the kernel release',
+});
+
+export const configDrifted = define<{ file: string }>('config-drifted', {
+  exit: Exit.provenance,
+  message: ({ file }) =>
+    `kbuild changed the pinned configuration (${file}) of this kernel's build tree while compiling`,
+  hint: 'remove the kernel and fetch it again (`livegraft kernel remove`, `livegraft kernel fetch`)',
+});
+
+export const overlayLeaks = define<Source & { file: string }>('overlay-leaks', {
+  place: atSource,
+  message: ({ source, file }) =>
+    `${source} includes the unpatched ${file} by a path that leads around the patched source tree`,
+  hint: 'this is a limit of livegraft: please report it with the patch',
+});
+
+export const postFailed = define<Source & { program: string; output: string }>('post-failed', {
+  exit: Exit.failed,
+  place: atSource,
+  message: ({ source, program, output }) => `${program} failed on the object of ${source}:\n${output}`,
+});

@@ -1,0 +1,60 @@
+/**
+ * A folder that looks like the kernel's source with the patched files in place. Folders on the way to a patched file are real,
+ * everything beside them is a symbolic link, so that `#include "x.h"` and `../x.h` of a patched unit resolve as they did.
+ * What leads around it (a linked folder's own `..`) is found after the compilation, from the compiler's list of files.
+ */
+import { mkdir, readdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { bytesOf } from '../patch/text.ts';
+import { withTemporaryFolder } from '../support/files.ts';
+
+export interface PatchedTree {
+  /** The folder; commands name it instead of the source. */
+  readonly root: string;
+  /** The patched files, by path in the tree. */
+  readonly files: ReadonlySet<string>;
+}
+
+/**
+ * Fills `root`, which exists and is empty.
+ * @param source the source tree, absolute
+ * @param files path in the tree → text, a byte string
+ */
+export async function makePatchedTree(
+  source: string,
+  root: string,
+  files: ReadonlyMap<string, string>,
+): Promise<PatchedTree> {
+  const real = new Set<string>(['']);
+  for (const path of files.keys()) {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) real.add(folder);
+  }
+  for (const folder of [...real].sort()) {
+    if (folder !== '') await mkdir(join(root, folder));
+    for (const name of await readdir(join(source, folder))) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      if (!real.has(path) && !files.has(path)) await symlink(join(source, path), join(root, path));
+    }
+  }
+  for (const [path, text] of files) await writeFile(join(root, path), bytesOf(text));
+  return { root, files: new Set(files.keys()) };
+}
+
+/** Arguments that name `from` or something in it name `to` instead: `-I/src/include`, `-fmacro-prefix-map=/src/=`. */
+export function moveArguments(words: readonly string[], from: string, to: string): string[] {
+  const escaped = from.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&');
+  const pattern = new RegExp(`(^|=|,|"|^-[A-Za-z])${escaped}(?=/|=|"|$)`, 'g');
+  return words.map((word) => word.replace(pattern, (_, before: string) => before + to));
+}
+
+/** Gives `work` a patched tree inside `scratch`; nothing stays of it. */
+export function withPatchedTree<T>(
+  source: string,
+  scratch: string,
+  files: ReadonlyMap<string, string>,
+  work: (tree: PatchedTree) => Promise<T>,
+): Promise<T> {
+  return withTemporaryFolder(scratch, async (folder) =>
+    work(await makePatchedTree(source, await realpath(folder), files)),
+  );
+}

@@ -1,0 +1,121 @@
+/** Gets a Debian kernel into the cache: image, headers and source side by side, each appearing whole, so that a killed run is continued. */
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolderWhole, removeFolderWhole, writeFileWhole } from '../support/files.ts';
+import { type ArchivePackage, download } from './apt.ts';
+import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
+import { type DebianKernel, packagesOf, planDebian, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
+import type { Options } from './options.ts';
+import { type Branch, inParallel } from './parallel.ts';
+import { kernelDir } from './places.ts';
+import { openKernel, tryOpenKernel, withKernelLock } from './store.ts';
+import { checkToolchain } from './toolchain.ts';
+import type { Kernel } from './types.ts';
+
+/**
+ * Fetches a release by name (`6.1.0-55-amd64`), or returns it at once when it is here. Another run on the same kernel is waited for.
+ * Throws what `planDebian`, `checkToolchain`, `prepareBuild` and `establishFacts` throw.
+ */
+export async function fetchKernel(release: string, options: Options): Promise<Kernel> {
+  const present = await tryOpenKernel(release);
+  if (present !== undefined) return present;
+  return withKernelLock(release, options, async () => {
+    const made = await tryOpenKernel(release);
+    if (made !== undefined) return made;
+    const plan = await planDebian(release, options);
+    await startOver(plan);
+    try {
+      await inParallel(options, (shared, branch) => fetchParts(plan, shared, branch));
+    } catch (error) {
+      await removeFolderWhole(kernelDir(release)).catch(() => undefined);
+      throw error;
+    }
+    return openKernel(release);
+  });
+}
+
+async function fetchParts(plan: DebianKernel, options: Options, branch: Branch): Promise<void> {
+  const { release, version } = plan;
+  const dir = kernelDir(release);
+  const get = downloads(plan, options);
+  const { progress, signal } = options;
+  const part = (
+    name: string,
+    title: string,
+    packages: readonly ArchivePackage[],
+    unpack: (debs: string[], folder: string) => Promise<void>,
+  ) =>
+    inPlace(join(dir, name), async (folder) => {
+      const debs = await Promise.all(packages.map(get));
+      await progress.step(title, () => unpack(debs, folder));
+    });
+
+  const image = branch(
+    part('image', 'Unpacking the image and its modules', plan.image, (debs, to) =>
+      unpackImage(debs, release, to, signal),
+    ).then(async () => {
+      const opened = await openImage(release, options);
+      await checkToolchain(opened.banner, signal);
+      return opened;
+    }),
+  );
+  const headers = branch(
+    part('headers', 'Unpacking the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
+  );
+  const source = branch(
+    part('source', 'Unpacking the source', [plan.source], ([deb], to) =>
+      unpackSource(deb!, plan.source.name, to, signal),
+    ),
+  );
+  const modules = branch(image.then(() => indexKernelModules(release, options)));
+  const toolchain = branch(
+    Promise.all([image, headers, source]).then(([opened]) => buildTree(release, opened, options)),
+  );
+
+  const [opened, index, tools] = await Promise.all([image, modules, toolchain]);
+  await complete(
+    {
+      name: release,
+      origin: { kind: 'debian', package: plan.image[0]!.name, version },
+      image: opened,
+      toolchain: tools,
+      modules: index,
+      imageConfig: join(dir, 'image/config'),
+    },
+    options,
+  );
+}
+
+/** Keeps the parts of a killed run only when they were of the very same packages. */
+async function startOver(plan: DebianKernel): Promise<void> {
+  const dir = kernelDir(plan.release);
+  const file = join(dir, 'plan.json');
+  const text = `${JSON.stringify(plan, null, 2)}\n`;
+  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return;
+  await removeFolderWhole(dir).catch(() => undefined);
+  await mkdir(dir, { recursive: true });
+  await writeFileWhole(file, text);
+}
+
+async function inPlace(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  if ((await stat(path).catch(() => undefined)) === undefined) await makeFolderWhole(path, fill);
+}
+
+/** Downloads as they are asked for, with one common count of what has come in. */
+function downloads(plan: DebianKernel, { progress, signal }: Options): (wanted: ArchivePackage) => Promise<string> {
+  const total = packagesOf(plan).reduce((sum, { size }) => sum + size, 0);
+  const received = new Map<string, number>();
+  const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
+  return (wanted) =>
+    progress.step(`Downloading ${wanted.name} ${wanted.version}`, (own) =>
+      download(
+        wanted,
+        (bytes) => {
+          received.set(wanted.file, bytes);
+          const sum = [...received.values()].reduce((a, b) => a + b, 0);
+          own.detail(`${mega(sum)} of ${mega(total)} MB`);
+        },
+        signal,
+      ),
+    );
+}
