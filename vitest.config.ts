@@ -18,13 +18,20 @@ export default defineConfig({
       },
       {
         resolve: { alias },
-        test: { name: 'case', include: ['packages/*/src/**/*.case.ts'], testTimeout: 120_000, hookTimeout: 600_000 },
+        test: {
+          name: 'case',
+          include: ['packages/*/src/**/*.case.ts'],
+          globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 900_000,
+        },
       },
       {
         resolve: { alias },
         test: {
           name: 'vm',
-          include: ['packages/*/src/**/*.vm.ts', 'examples/**/*.vm.ts'],
+          include: ['packages/*/src/**/*.vm.ts'],
+          globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
           fileParallelism: false,

@@ -21,7 +21,13 @@ export class ByteReader {
 
   /** Throws unless [offset, offset+size) lies inside. */
   need(offset: number, size: number): void {
-    if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(size) || offset < 0 || size < 0 || offset + size > this.length) {
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(size) ||
+      offset < 0 ||
+      size < 0 ||
+      offset + size > this.length
+    ) {
       throw new FormatError(
         'truncated',
         `${this.what} ends too early: ${size} bytes wanted at 0x${offset.toString(16)} of 0x${this.length.toString(16)}`,
@@ -59,7 +65,11 @@ export class ByteReader {
   size(offset: number, field: string): number {
     const value = this.u64(offset);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw new FormatError('out-of-range', `${this.what}: ${field} is 0x${value.toString(16)}, larger than any file`, offset);
+      throw new FormatError(
+        'out-of-range',
+        `${this.what}: ${field} is 0x${value.toString(16)}, larger than any file`,
+        offset,
+      );
     }
     return Number(value);
   }

@@ -35,7 +35,12 @@ export interface RelocationsSpec {
   /** The section they apply to, the first of `sections` being 1. */
   readonly section: number;
   /** `symbol` counts from 1, as `symbols` is given; 0 for none. */
-  readonly entries: readonly { readonly offset: number; readonly type: number; readonly symbol: number; readonly addend: number }[];
+  readonly entries: readonly {
+    readonly offset: number;
+    readonly type: number;
+    readonly symbol: number;
+    readonly addend: number;
+  }[];
 }
 
 export interface ElfSpec {
@@ -59,6 +64,7 @@ export function writeElf(spec: ElfSpec): Uint8Array {
   const relocations = spec.relocations ?? [];
   const symtab = count + relocations.length + 1;
   const strings = new StringTable();
+  const wide = extendedNumbers(symbols);
   const sections: (SectionSpec & { link?: number; info?: number })[] = [
     ...spec.sections,
     ...relocations.map((each) => relocationSection(each, spec, symtab)),
@@ -73,19 +79,33 @@ export function writeElf(spec: ElfSpec): Uint8Array {
       info: firstGlobal < 0 ? symbols.length + 1 : firstGlobal + 1,
     },
     { name: '.strtab', type: SHT.STRTAB, flags: 0, addralign: 1, data: strings.bytes() },
+    ...(wide === undefined
+      ? []
+      : [
+          {
+            name: '.symtab_shndx',
+            type: SHT.SYMTAB_SHNDX,
+            flags: 0,
+            addralign: 4,
+            entsize: 4,
+            data: wide,
+            link: symtab,
+          },
+        ]),
   ];
   const names = new StringTable();
   const nameOffsets = sections.map((section) => names.add(section.name));
   const own = names.add('.shstrtab');
   sections.push({ name: '.shstrtab', type: SHT.STRTAB, flags: 0, addralign: 1, data: names.bytes() });
   nameOffsets.push(own);
-  if (sections.length + 1 >= SHN.LORESERVE) {
-    throw new FormatError('elf-too-many-sections', `${sections.length} sections are more than a section header can count`);
-  }
   return assemble(spec, sections, nameOffsets);
 }
 
-function assemble(spec: ElfSpec, sections: readonly (SectionSpec & { link?: number; info?: number })[], nameOffsets: readonly number[]): Uint8Array {
+function assemble(
+  spec: ElfSpec,
+  sections: readonly (SectionSpec & { link?: number; info?: number })[],
+  nameOffsets: readonly number[],
+): Uint8Array {
   let end = 64;
   const offsets = sections.map((section) => {
     const align = Math.max(1, section.addralign);
@@ -104,8 +124,14 @@ function assemble(spec: ElfSpec, sections: readonly (SectionSpec & { link?: numb
   view.setUint32(48, spec.flags ?? 0, true);
   view.setUint16(52, 64, true);
   view.setUint16(58, 64, true);
-  view.setUint16(60, sections.length + 1, true);
-  view.setUint16(62, sections.length, true);
+  // gABI: what does not fit e_shnum and e_shstrndx stands in the null section's sh_size and sh_link
+  const many = sections.length + 1 >= SHN.LORESERVE;
+  view.setUint16(60, many ? 0 : sections.length + 1, true);
+  view.setUint16(62, many ? SHN.XINDEX : sections.length, true);
+  if (many) {
+    view.setBigUint64(table + 32, BigInt(sections.length + 1), true);
+    view.setUint32(table + 40, sections.length, true);
+  }
   sections.forEach((section, i) => {
     const offset = offsets[i]!;
     if (section.data !== undefined && section.type !== SHT.NOBITS) bytes.set(section.data, offset);
@@ -124,13 +150,22 @@ function assemble(spec: ElfSpec, sections: readonly (SectionSpec & { link?: numb
   return bytes;
 }
 
-function relocationSection(each: RelocationsSpec, spec: ElfSpec, symtab: number): SectionSpec & { link: number; info: number } {
+function relocationSection(
+  each: RelocationsSpec,
+  spec: ElfSpec,
+  symtab: number,
+): SectionSpec & { link: number; info: number } {
   const target = spec.sections[each.section - 1];
-  if (target === undefined) throw new FormatError('elf-rela-section', `Relocations apply to section ${each.section} of ${spec.sections.length}`);
+  if (target === undefined)
+    throw new FormatError(
+      'elf-rela-section',
+      `Relocations apply to section ${each.section} of ${spec.sections.length}`,
+    );
   const data = new Uint8Array(each.entries.length * 24);
   const view = new DataView(data.buffer);
   each.entries.forEach(({ offset, type, symbol, addend }, i) => {
-    if (symbol > (spec.symbols?.length ?? 0)) throw new FormatError('elf-rela-symbol', `A relocation in ${target.name} has symbol ${symbol}`);
+    if (symbol > (spec.symbols?.length ?? 0))
+      throw new FormatError('elf-rela-symbol', `A relocation in ${target.name} has symbol ${symbol}`);
     view.setBigUint64(i * 24, BigInt(offset), true);
     view.setUint32(i * 24 + 8, type, true);
     view.setUint32(i * 24 + 12, symbol, true);
@@ -152,14 +187,26 @@ function symbolTable(symbols: readonly SymbolSpec[], strings: StringTable, secti
   const data = new Uint8Array((symbols.length + 1) * 24);
   const view = new DataView(data.buffer);
   symbols.forEach((symbol, i) => {
-    if (symbol.section > sections) throw new FormatError('elf-st-shndx', `Symbol ${symbol.name} is in section ${symbol.section} of ${sections}`);
+    if (symbol.section > sections)
+      throw new FormatError('elf-st-shndx', `Symbol ${symbol.name} is in section ${symbol.section} of ${sections}`);
     const at = (i + 1) * 24;
     view.setUint32(at, strings.add(symbol.name), true);
     view.setUint8(at + 4, (symbol.binding << 4) | symbol.type);
     view.setUint8(at + 5, symbol.other ?? 0);
-    view.setUint16(at + 6, symbol.special ?? symbol.section, true);
+    view.setUint16(at + 6, symbol.special ?? (symbol.section >= SHN.LORESERVE ? SHN.XINDEX : symbol.section), true);
     view.setBigUint64(at + 8, BigInt.asUintN(64, BigInt(symbol.value)), true);
     view.setBigUint64(at + 16, BigInt(symbol.size), true);
+  });
+  return data;
+}
+
+/** Section numbers that do not fit a symbol (SHT_SYMTAB_SHNDX); undefined when all do. */
+function extendedNumbers(symbols: readonly SymbolSpec[]): Uint8Array | undefined {
+  if (symbols.every((symbol) => symbol.section < SHN.LORESERVE)) return undefined;
+  const data = new Uint8Array((symbols.length + 1) * 4);
+  const view = new DataView(data.buffer);
+  symbols.forEach((symbol, i) => {
+    if (symbol.section >= SHN.LORESERVE) view.setUint32((i + 1) * 4, symbol.section, true);
   });
   return data;
 }

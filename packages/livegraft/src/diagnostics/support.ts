@@ -21,6 +21,6 @@ export const diskFull = define<{ path: string }>('disk-full', {
 
 export const busy = define<{ what: string; pid: number }>('busy', {
   exit: Exit.busy,
-  message: ({ what, pid }) => `Another livegraft (process ${pid}) is working on ${what}`,
+  message: ({ what, pid }) => `Another livegraft${pid > 0 ? ` (process ${pid})` : ''} is working on ${what}`,
   hint: 'wait for it to end, then run this again',
 });

@@ -40,7 +40,7 @@ export function withBuildTree<T>(kernel: Kernel, signal: AbortSignal | undefined
     wait: patience,
     ...(signal === undefined ? {} : { signal }),
   };
-  return withLock(join(kernel.dir, 'locks', 'build-tree'), options, work);
+  return withLock(`${kernel.paths.build}.lock`, options, work);
 }
 
 /**

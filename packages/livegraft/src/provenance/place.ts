@@ -155,6 +155,10 @@ function mismatch(
     if (same !== undefined && Buffer.compare(same, content) === 0) return undefined;
     return { rebuilt: quote(content), shipped: same === undefined ? found : quote(same) };
   }
+  // another unit's definition may have taken a weak one's place: then the name decides
+  const weak = target.atom.symbols.filter((symbol) => symbol.binding === STB.WEAK).map((symbol) => symbol.name);
+  const home = BigInt.asUintN(64, there.value - BigInt(target.addend));
+  if (weak.length > 0 && shipped.at(home).some((symbol) => weak.includes(symbol.name))) return undefined;
   const base = bases.get(target.atom.section.index);
   if (base === undefined || base + BigInt(target.atom.start + target.addend) === there.value) return undefined;
   return { rebuilt: `${target.atom.name || target.atom.section.name}+0x${target.at.toString(16)}`, shipped: found };

@@ -1,0 +1,33 @@
+/** Before tests that need a kernel: fetches one into the cache, once, and names it to them by the environment. */
+import { listAvailable } from '../kernel/debian.ts';
+import { fetchKernel } from '../kernel/fetch.ts';
+import { tryOpenKernel } from '../kernel/store.ts';
+import type { Progress } from '../support/progress.ts';
+
+/** The kernel with the ext4 regression; any other of its series does for the rest. */
+const preferred = '6.1.0-55-amd64';
+
+export default async function provideKernel(): Promise<void> {
+  const kernel = (await tryOpenKernel(preferred)) ?? (await fetchKernel(await choose(), { progress: lines }));
+  process.env['LIVEGRAFT_TEST_KERNEL'] = kernel.name;
+  process.stdout.write(`Kernel for the tests: ${kernel.name}, ${kernel.facts.banner.replace(/^.*#/, '#')}\n`);
+}
+
+async function choose(): Promise<string> {
+  const offered = (await listAvailable({ progress: lines })).filter((kernel) => kernel.missing.length === 0);
+  if (offered.some((kernel) => kernel.release === preferred)) return preferred;
+  const plain = offered.filter((kernel) => /^6\.1\.0-\d+-amd64$/.test(kernel.release));
+  const newest = plain.at(-1)?.release ?? preferred;
+  process.stdout.write(`The archive no longer has ${preferred}; taking ${newest}\n`);
+  return newest;
+}
+
+/** What takes long, a line each. */
+const lines: Progress = {
+  step: (title, work) => {
+    process.stdout.write(`${title}\n`);
+    return work(lines);
+  },
+  detail: () => undefined,
+  say: (text) => process.stdout.write(`${text}\n`),
+};

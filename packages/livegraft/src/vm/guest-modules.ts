@@ -1,0 +1,74 @@
+/** Kernel modules inside the guest: their files, and the tables by which busybox's modprobe finds them (depmod's modules.dep and modules.alias). */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
+import { LivegraftError } from '../diagnostics/diagnostic.ts';
+import { guestFileUnreadable } from '../diagnostics/vm.ts';
+
+export interface GuestModule {
+  /** As the kernel names it: with `_`, not `-`. */
+  readonly name: string;
+  /** The .ko on the host (may be compressed: .xz, .zst, .gz), or its bytes. */
+  readonly file: string | Uint8Array;
+  /** Names of the modules it needs directly; when left out, all that come before it. */
+  readonly depends?: readonly string[];
+  /** Aliases by which the kernel asks for it (`fs-ext4`, `crypto-crc32c`). */
+  readonly aliases?: readonly string[];
+}
+
+export interface PackedFile {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** Files under lib/modules/RELEASE for modules given in load order. */
+export async function moduleFiles(release: string, modules: readonly GuestModule[]): Promise<PackedFile[]> {
+  const root = `lib/modules/${release}`;
+  const files: PackedFile[] = [];
+  for (const module of modules) files.push({ path: `${root}/${module.name}.ko`, data: await moduleBytes(module) });
+  const text = (name: string, lines: readonly string[]): PackedFile => ({
+    path: `${root}/${name}`,
+    data: new TextEncoder().encode(lines.map((line) => `${line}\n`).join('')),
+  });
+  const aliases = modules.flatMap(({ name, aliases = [] }) => aliases.map((alias) => `alias ${alias} ${name}`));
+  return [...files, text('modules.dep', dependencyLines(modules)), text('modules.alias', aliases)];
+}
+
+/** modules.dep, one line a module: itself, then everything it needs, also indirectly, the first to load last. */
+export function dependencyLines(modules: readonly GuestModule[]): string[] {
+  const needs = new Map<string, string[]>();
+  return modules.map(({ name, depends }) => {
+    const direct = depends ?? [...needs.keys()];
+    const wanted = new Set(direct.flatMap((other) => [...(needs.get(other) ?? []), other]));
+    const all = modules.map((module) => module.name).filter((other) => wanted.has(other));
+    needs.set(name, all);
+    return `${[`${name}.ko:`, ...all.toReversed().map((other) => `${other}.ko`)].join(' ')}`;
+  });
+}
+
+/** The .ko's plain bytes; which compression, the first bytes tell. */
+async function moduleBytes({ name, file }: GuestModule): Promise<Uint8Array> {
+  const place = typeof file === 'string' ? file : name;
+  try {
+    const bytes = typeof file === 'string' ? await readFile(file) : file;
+    const begins = (...magic: number[]) => magic.every((byte, index) => bytes[index] === byte);
+    if (begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return await through('xz', bytes);
+    if (begins(0x28, 0xb5, 0x2f, 0xfd)) return await through('zstd', bytes);
+    if (begins(0x1f, 0x8b)) return gunzipSync(bytes);
+    return bytes;
+  } catch (error) {
+    throw new LivegraftError(guestFileUnreadable({ path: place, reason: (error as Error).message.trim() }));
+  }
+}
+
+function through(program: string, bytes: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, ['-dc'], { encoding: 'buffer', maxBuffer: 1 << 30 }, (error, stdout) => {
+      if (error === null) resolve(stdout);
+      else reject(error);
+    });
+    // A program that stops reading early reports why by itself.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(bytes);
+  });
+}
