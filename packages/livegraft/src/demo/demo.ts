@@ -88,7 +88,7 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
     );
     const files = { [diskPath]: image };
     const crash = await trial(stage, kernel, files, 'Booting the kernel as shipped', [script('write to ext4')]);
-    const trace = crash.findings.find((finding) => finding.kind === 'oops' || finding.severity === 'fatal');
+    const trace = faultOf(crash);
     stage.tell(
       crash.verdict === 'panicked' ? 'It crashes:' : `It did not crash as expected (${crash.verdict}: ${crash.why}).`,
     );
@@ -141,8 +141,7 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
       again.verdict === 'panicked' &&
       last.outcome === 'unfinished' &&
       before.every((step) => step.outcome === 'passed');
-    const trace2 = again.findings.find((finding) => finding.severity === 'fatal');
-    if (reverted) stage.code(trace2?.title ?? again.why);
+    if (reverted) stage.code(faultOf(again)?.title ?? again.why);
     else stage.tell(`That did not go as expected: ${again.verdict}, ${again.why}`);
 
     const passed = crash.verdict === 'panicked' && cured.evidence.verdict === 'passed' && reverted;
@@ -205,6 +204,12 @@ async function playExample(stage: Stage, release: string, example: string): Prom
     seconds: { build: seconds },
     trials: [tried.evidence],
   };
+}
+
+/** What went wrong first: the panic at the end is only its consequence. */
+function faultOf(evidence: Evidence): Evidence['findings'][number] | undefined {
+  const bad = evidence.findings.filter((finding) => finding.severity !== 'note');
+  return bad.find((finding) => !finding.title.startsWith('Kernel panic')) ?? bad[0];
 }
 
 function script(name: string): Step {

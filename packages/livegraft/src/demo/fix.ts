@@ -26,6 +26,10 @@ export async function deriveFix(
     await symlink(join(scratch, 'fixed/source', folder), fixed);
     // exit code 1: they differ
     const made = await tryRun('diff', ['-ruN', `a/${folder}/`, `b/${folder}/`], { cwd: scratch });
-    return Buffer.from(made.stdout.replace(/^diff -ruN .*\n/gm, ''), 'utf8');
+    // neither the command nor the files' times belong to the change
+    return Buffer.from(
+      made.stdout.replace(/^diff -ruN .*\n/gm, '').replace(/^(--- |\+\+\+ )([^\t\n]+)\t.*$/gm, '$1$2'),
+      'utf8',
+    );
   });
 }

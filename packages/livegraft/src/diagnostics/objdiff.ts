@@ -8,13 +8,6 @@ export const dataChanged = define<{ unit: string; name: string; section: string;
   hint: 'leave the initial value as it is and set the variable from a callback, or give the new code a variable of its own',
 });
 
-export const constantShared = define<{ unit: string; name: string; user: string }>('constant-shared', {
-  place: ({ unit, name }) => `${unit}: ${name}`,
-  message: ({ name, user }) =>
-    `The patch changes the constant ${name}, which ${user} uses too and cannot be replaced together with it`,
-  hint: 'give the changed code a constant of its own under another name',
-});
-
 export const initChanged = define<{ unit: string; name: string }>('init-changed', {
   place: ({ unit, name }) => `${unit}: ${name}`,
   message: ({ name }) =>
@@ -27,6 +20,21 @@ export const registryChanged = define<{ unit: string; section: string; what: str
   message: ({ section, what }) =>
     `The patch changes ${section} (${what}), which the kernel reads when it starts or when the module is loaded, not later`,
   hint: 'exports, parameters, tracepoints and initcalls cannot be added to or taken from running code: leave that part out',
+});
+
+export const unnamedChanged = define<{ unit: string; section: string; start: number; size: number }>('unnamed-changed', {
+  place: ({ unit, section }) => `${unit}: ${section}`,
+  message: ({ section, start, size }) =>
+    `The patch changes or adds ${size} bytes without a name in ${section}, from 0x${start.toString(16)} on, which nothing in the unit refers to: what they do cannot be told`,
+  hint: 'leave out of the live patch what is written in assembly outside of functions',
+});
+
+export const constantReplaced = define<{ unit: string; name: string }>('constant-replaced', {
+  severity: 'warning',
+  place: ({ unit, name }) => `${unit}: ${name}`,
+  message: ({ name }) =>
+    `The patch changes the constant ${name}: the replaced functions use the new one, but whoever has kept the address of the old one goes on with that`,
+  hint: 'where the address is stored (an ops table, a policy), see that old and new can live side by side, and that nothing keeps the new one after a revert',
 });
 
 export const stateLost = define<{ unit: string; name: string }>('state-lost', {

@@ -11,13 +11,13 @@ import { markLines } from '../patch/lines.ts';
 import { parsePatch } from '../patch/parse.ts';
 import { byteString, bytesOf, joinLines, splitLines } from '../patch/text.ts';
 import { silent } from '../support/progress.ts';
+import { testKernel } from '../testing/test-kernel.ts';
 import { findUnit, findUnits } from './command.ts';
 import { compileSource, compileUnit, compileUnits } from './compile.ts';
 import { isConfigured } from './configured.ts';
 import { runMake, withBuildTree } from './make.ts';
 import { moduleCommand } from './module-command.ts';
 import { compilePatchedUnits } from './objects.ts';
-import { testKernel } from '../testing/test-kernel.ts';
 import { makePatchedTree } from './tree.ts';
 
 const sources = ['fs/proc/meminfo.c', 'fs/proc/base.c', 'net/ipv4/tcp_input.c', 'fs/ext4/mballoc.c', 'mm/mmap.c'];

@@ -21,7 +21,8 @@ export function lockOptions(what: string, { progress, signal }: Options): LockOp
     {
       what,
       wait: Number.POSITIVE_INFINITY,
-      onWait: (pid: number) => progress.detail(`waiting for ${pid > 0 ? `process ${pid}` : 'another livegraft'}, which works on ${what}`),
+      onWait: (pid: number) =>
+        progress.detail(`waiting for ${pid > 0 ? `process ${pid}` : 'another livegraft'}, which works on ${what}`),
     },
     { signal },
   );

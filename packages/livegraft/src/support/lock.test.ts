@@ -30,7 +30,11 @@ test('withLock refuses at once when asked not to wait, and names the owner', asy
   const path = join(folder, 'busy');
   await withLock(path, { what: 'the test', wait: 0 }, async () => {
     const second = withLock(path, { what: 'the test', wait: 0 }, () => Promise.resolve());
-    await expect(second).rejects.toMatchObject({ code: 'busy', exit: 75, message: expect.stringContaining(String(process.pid)) });
+    await expect(second).rejects.toMatchObject({
+      code: 'busy',
+      exit: 75,
+      message: expect.stringContaining(String(process.pid)),
+    });
   });
 });
 
@@ -39,7 +43,9 @@ test('withLock is free again when its owner was killed', async () => {
   const owner = spawn('flock', ['-x', path, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
   await once(owner.stdout, 'data');
   let waited = false;
-  const second = withLock(path, { what: 'the test', wait: 30_000, onWait: () => (waited = true) }, () => Promise.resolve('in'));
+  const second = withLock(path, { what: 'the test', wait: 30_000, onWait: () => (waited = true) }, () =>
+    Promise.resolve('in'),
+  );
   await new Promise((resolve) => setTimeout(resolve, 300));
   owner.stdin.end();
   expect(await second).toBe('in');

@@ -51,14 +51,22 @@ async function acquire(path: string, { what, wait, onWait, signal }: LockOptions
 }
 
 async function tryKeep(path: string): Promise<ChildProcess | undefined> {
-  const args = ['--exclusive', '--nonblock', '--conflict-exit-code', String(conflict), path, 'sh', '-c', 'echo; exec cat'];
+  const args = [
+    '--exclusive',
+    '--nonblock',
+    '--conflict-exit-code',
+    String(conflict),
+    path,
+    'sh',
+    '-c',
+    'echo; exec cat',
+  ];
   // in a group of its own: Ctrl-C on the terminal must not take the lock from under our clean-up
   const keeper = spawn('flock', args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   keeper.stdin.on('error', () => undefined);
   return new Promise((resolve, reject) => {
     keeper.once('error', () => reject(new LivegraftError(programMissing({ program: 'flock' }))));
     keeper.stdout.once('data', () => {
-      keeper.unref();
       keeper.stdout.destroy();
       resolve(keeper);
     });

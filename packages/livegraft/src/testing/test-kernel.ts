@@ -4,6 +4,7 @@ import type { Kernel } from '../kernel/types.ts';
 
 export function testKernel(): Promise<Kernel> {
   const name = process.env['LIVEGRAFT_TEST_KERNEL'];
-  if (name === undefined) throw new Error('LIVEGRAFT_TEST_KERNEL is not set: run these tests through vitest’s projects');
+  if (name === undefined)
+    throw new Error('LIVEGRAFT_TEST_KERNEL is not set: run these tests through vitest’s projects');
   return openKernel(name);
 }

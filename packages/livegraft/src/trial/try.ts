@@ -70,7 +70,8 @@ export async function tryBundles(request: TryRequest): Promise<Tried> {
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       }),
   );
-  const evidence = evidenceOf(result, started);
+  const hashes = Object.fromEntries(bundles.map(({ manifest }) => [manifest.name, manifest.module.sha256]));
+  const evidence = evidenceOf(result, started, hashes);
   for (const bundle of bundles) await writeEvidence(join(bundle.path, 'evidence.json'), evidence);
   return { result, evidence };
 }
@@ -97,8 +98,12 @@ function trialSteps(request: TryRequest): Step[] {
     each === undefined ? [] : [{ kind: 'script', name: `${name}: ${each.name}`, text: each.text, ...timeout }];
   const targetsOf = (bundle: Bundle): string[] =>
     bundle.manifest.targets.map((target) => target.object).filter((object) => object !== 'vmlinux');
-  const first = (request.modules ?? []).map((module): Step => ({ kind: 'modprobe', module }));
-  const early = request.targetsLater === true ? [] : [...new Set(bundles.flatMap(targetsOf))];
+  const loaded = request.modules ?? [];
+  const early =
+    request.targetsLater === true
+      ? []
+      : [...new Set(bundles.flatMap(targetsOf))].filter((target) => !loaded.includes(target));
+  const first = loaded.map((module): Step => ({ kind: 'modprobe', module }));
   return [
     ...first,
     ...early.map((module): Step => ({ kind: 'modprobe', module })),

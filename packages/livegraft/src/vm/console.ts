@@ -113,7 +113,7 @@ export function parseConsole(log: string): ConsoleFinding[] {
       if ((partOfReport || partOfStacks) && open.lines.length < longest) {
         open.lines.push(text);
         open.last = time ?? open.last;
-        if (/^---\[ end /.test(text)) close();
+        if (text.startsWith('---[ end ')) close();
         continue;
       }
       close();

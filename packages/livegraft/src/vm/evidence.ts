@@ -13,6 +13,8 @@ export interface Evidence {
   /** ISO 8601. */
   readonly started: string;
   readonly kernel: { readonly release: string };
+  /** What was tried: sha256 of each module, by its name. */
+  readonly bundles: Readonly<Record<string, string>>;
   readonly machine: {
     readonly qemu: string;
     readonly accel: 'tcg' | 'kvm';
@@ -63,8 +65,15 @@ export interface EvidenceFinding {
 
 const outputLimit = 64 << 10;
 
-/** @param started when the trial was begun */
-export function evidenceOf(result: TrialResult, started: Date): Evidence {
+/**
+ * @param started when the trial was begun
+ * @param bundles sha256 of each livepatch module that was tried, by its name
+ */
+export function evidenceOf(
+  result: TrialResult,
+  started: Date,
+  bundles: Readonly<Record<string, string>> = {},
+): Evidence {
   const { bootSeconds } = result;
   return {
     schema: 1,
@@ -72,6 +81,7 @@ export function evidenceOf(result: TrialResult, started: Date): Evidence {
     why: whyOf(result),
     started: started.toISOString(),
     kernel: { release: result.release },
+    bundles,
     machine: { qemu: result.qemu, accel: result.accel, boot: result.boot, cpus: result.cpus, memory: result.memory },
     times: {
       ...(bootSeconds === undefined ? {} : { boot: hundredths(bootSeconds) }),

@@ -42,7 +42,7 @@ export function dependencyLines(modules: readonly GuestModule[]): string[] {
     const wanted = new Set(direct.flatMap((other) => [...(needs.get(other) ?? []), other]));
     const all = modules.map((module) => module.name).filter((other) => wanted.has(other));
     needs.set(name, all);
-    return `${[`${name}.ko:`, ...all.toReversed().map((other) => `${other}.ko`)].join(' ')}`;
+    return [`${name}.ko:`, ...all.toReversed().map((other) => `${other}.ko`)].join(' ');
   });
 }
 

@@ -47,11 +47,12 @@ export interface Blocker {
 type Draft = { -readonly [K in keyof Omit<StepOutcome, 'output' | 'transition'>]: StepOutcome[K] } & {
   readonly output: Uint8Array[];
   readonly transition: TransitionSample[];
-  blockers: { tid: number; comm: string; state: string; stack?: string[] }[];
 };
 
 export class TrialRecord {
   readonly #drafts: Draft[];
+  /** Named since the last sample: they belong to the next. */
+  #blockers: { tid: number; comm: string; state: string; stack?: string[] }[] = [];
 
   constructor(steps: readonly PlannedStep[]) {
     this.#drafts = steps.map((step) => ({
@@ -60,7 +61,6 @@ export class TrialRecord {
       output: [],
       cut: false,
       transition: [],
-      blockers: [],
     }));
   }
 
@@ -85,10 +85,10 @@ export class TrialRecord {
         draft.outcome = 'skipped';
         return;
       case 'blocker':
-        draft.blockers.push({ tid: event.tid, comm: event.comm, state: event.state });
+        this.#blockers.push({ tid: event.tid, comm: event.comm, state: event.state });
         return;
       case 'stack': {
-        const blocker = draft.blockers.find(({ tid }) => tid === event.tid);
+        const blocker = this.#blockers.find(({ tid }) => tid === event.tid);
         if (blocker === undefined) return;
         blocker.stack ??= [];
         blocker.stack.push(event.frame);
@@ -96,8 +96,8 @@ export class TrialRecord {
       }
       case 'sample': {
         const { inTransition, left, tasks } = event;
-        draft.transition.push({ at: since(draft, event.uptime), inTransition, left, tasks, blockers: draft.blockers });
-        draft.blockers = [];
+        draft.transition.push({ at: since(draft, event.uptime), inTransition, left, tasks, blockers: this.#blockers });
+        this.#blockers = [];
         return;
       }
       case 'end':
@@ -109,7 +109,7 @@ export class TrialRecord {
   }
 
   outcomes(): StepOutcome[] {
-    return this.#drafts.map(({ blockers: _, output, transition, ...draft }) => ({
+    return this.#drafts.map(({ output, transition, ...draft }) => ({
       ...draft,
       output: Buffer.concat(output),
       ...(draft.step.kind === 'load' || draft.step.kind === 'revert' ? { transition } : {}),

@@ -3,23 +3,17 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testKernel } from '../testing/test-kernel.ts';
 import { evidenceOf, writeEvidence } from './evidence.ts';
 import type { GuestModule } from './guest-modules.ts';
 import { runTrial, type TrialOptions } from './run.ts';
 import { runInGuest, shareModules } from './shell.ts';
-import { lifeOf, type Step } from './trial.ts';
+import type { Step } from './trial.ts';
 
-// A stock kernel: its boot image, and its lib/modules/RELEASE.
-const vmlinuz = process.env['LIVEGRAFT_TEST_VMLINUZ'] ?? '';
-const modulesFolder = process.env['LIVEGRAFT_TEST_MODULES'] ?? '';
-// kernel/livepatch's own sample (samples/livepatch/livepatch-sample.c), built for that kernel; optional.
-const sample = process.env['LIVEGRAFT_TEST_LIVEPATCH'] ?? '';
-const release = basename(modulesFolder);
-const kernel = { release, vmlinuz };
-
-const folder = mkdtempSync(join(tmpdir(), 'livegraft-vm-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const { release, paths } = await testKernel();
+const modulesFolder = paths.modules!;
+const kernel = { release, vmlinuz: paths.vmlinuz };
 
 const script = (text: string, more: Partial<Step> = {}): Step =>
   ({ kind: 'script', name: 'test', text, ...more }) as Step;
@@ -48,7 +42,13 @@ function qemus(): string[] {
   });
 }
 
-describe.skipIf(vmlinuz === '' || modulesFolder === '')('a stock kernel', () => {
+describe('a stock kernel', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'livegraft-vm-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
   test('boots, and what a script writes comes back byte for byte, with its exit code', async () => {
     const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const result = await trial([script('cat /all; echo error >&2; exit 3', { need: 'may' })], {
@@ -139,25 +139,6 @@ describe.skipIf(vmlinuz === '' || modulesFolder === '')('a stock kernel', () => 
     expect(result.steps.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'passed']);
     expect(text(result.steps[0]!.output)).toMatch(/nothing/);
     expect(text(result.steps[1]!.output)).toMatch(/no livepatch/);
-  });
-
-  test.skipIf(sample === '')('a livepatch is loaded, followed, reverted, unloaded', async () => {
-    const result = await trial(
-      [...lifeOf('livepatch_sample', [script('cat /proc/cmdline')]), script('cat /proc/cmdline')],
-      {
-        bundles: { livepatch_sample: sample },
-      },
-    );
-    expect(result).toMatchObject({ kind: 'done', passed: true });
-    const [load, during, revert, , after] = result.steps;
-    expect(text(during!.output)).toBe('this has been live patched\n');
-    expect(text(after!.output)).toMatch(/console=ttyS0/);
-    expect(load!.transition?.at(-1)).toMatchObject({ inTransition: false, left: 0 });
-    expect(revert!.transition).toBeDefined();
-    expect(evidenceOf(result, new Date()).steps[0]?.newTaints).toMatchObject({ K: 'live patched' });
-    expect(result.trialFindings.map(({ title }) => title)).toContain(
-      "livepatch: 'livepatch_sample': patching complete",
-    );
   });
 
   test('an abort ends it at once and leaves no process', async () => {

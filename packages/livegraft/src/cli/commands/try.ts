@@ -188,7 +188,7 @@ function transitionNote(step: Evidence['steps'][number]): string {
   if (last === undefined) return '';
   const most = samples.reduce((max, sample) => Math.max(max, sample.left), 0);
   const longest = [...samples].reverse().find((sample) => sample.left > 0)?.blockers[0];
-  if (last.inTransition) {
+  if (last.inTransition && step.outcome !== 'passed') {
     const names = last.blockers.slice(0, 3).map((blocker) => `${blocker.comm} (${blocker.tid})`);
     return `${last.left === 0 ? 'only an idle task is left' : `still to move: ${names.join(', ')}${last.left > 3 ? ` and ${last.left - 3} more` : ''}`}`;
   }

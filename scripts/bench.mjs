@@ -1,0 +1,188 @@
+// npm run bench: how long things take and how much memory a build needs, whole processes, medians. Figures in the documentation come from here.
+// Options: --runs N (5), --json, --skip-fetch.
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { root, setUp } from './setup.mjs';
+
+const { values: options } = parseArgs({
+  options: { runs: { type: 'string', default: '5' }, json: { type: 'boolean' }, 'skip-fetch': { type: 'boolean' } },
+});
+setUp();
+const runs = Number(options.runs);
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'livegraft');
+const livegraft = join(root, 'packages/livegraft/bin/livegraft.js');
+const patch = join(root, 'examples/proc-meminfo/example.patch');
+const scratch = mkdtempSync(join(tmpdir(), 'livegraft-bench-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs livegraft; returns seconds, the peak of the memory of it and all its children together (bytes), and its output. */
+function measure(args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const child = spawn(process.execPath, [livegraft, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    let peak = 0;
+    child.stdout.on('data', (data) => (stdout += data));
+    child.stderr.on('data', (data) => (stderr += data));
+    const timer = setInterval(() => (peak = Math.max(peak, treeMemory(child.pid))), 20);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearInterval(timer);
+      if (code !== 0) reject(new Error(`livegraft ${args.join(' ')} ended with exit code ${code}\n${stderr}${stdout}`));
+      else resolve({ seconds: (performance.now() - started) / 1000, peak, stdout });
+    });
+  });
+}
+
+/** Resident memory of a process and its descendants, bytes. */
+function treeMemory(pid) {
+  const parents = new Map();
+  const sizes = new Map();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
+      sizes.set(Number(name), Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024);
+    } catch {
+      // gone meanwhile
+    }
+  }
+  const belongs = (each) => each === pid || (parents.has(each) && parents.get(each) > 1 && belongs(parents.get(each)));
+  return [...sizes.keys()].filter(belongs).reduce((sum, each) => sum + sizes.get(each), 0);
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const results = [];
+function report(what, unit, values, goal) {
+  const digits = unit === 'ms' || unit === 'MB' ? 0 : 1;
+  const row = {
+    what,
+    unit,
+    median: Number(median(values).toFixed(digits)),
+    min: Number(Math.min(...values).toFixed(digits)),
+    max: Number(Math.max(...values).toFixed(digits)),
+    runs: values.length,
+    goal,
+  };
+  results.push(row);
+  if (!options.json)
+    process.stdout.write(
+      `${what.padEnd(58)} ${String(row.median).padStart(7)} ${unit.padEnd(2)} (${row.min} … ${row.max}, ${row.runs} runs)${goal ? `  goal ${goal}` : ''}\n`,
+    );
+}
+
+async function repeat(count, work) {
+  const values = [];
+  for (let i = 0; i < count; i++) values.push(await work(i));
+  return values;
+}
+
+const kernel = await chooseKernel();
+await help();
+await builds();
+await trial();
+if (!options['skip-fetch']) await fetchCold();
+if (options.json)
+  process.stdout.write(`${JSON.stringify({ schema: 1, node: process.version, kernel, results }, null, 2)}\n`);
+
+async function chooseKernel() {
+  const preferred = '6.1.0-55-amd64';
+  const { result } = JSON.parse((await measure(['kernel', 'list', '--json', '--quiet'])).stdout);
+  if (result.some((each) => each.name === preferred)) return preferred;
+  if (result.length > 0) return result.at(-1).name;
+  const offered = JSON.parse((await measure(['kernel', 'list', '--available', '--json', '--quiet'])).stdout).result;
+  const name = offered.some((each) => each.release === preferred && each.missing.length === 0)
+    ? preferred
+    : offered.filter((each) => each.missing.length === 0 && /^6\.1\.0-\d+-amd64$/.test(each.release)).at(-1).release;
+  await measure(['kernel', 'fetch', name, '--quiet']);
+  return name;
+}
+
+async function help() {
+  await measure(['--help']);
+  report(
+    'livegraft --help',
+    'ms',
+    await repeat(runs * 2, async () => (await measure(['--help'])).seconds * 1000),
+    '150 ms',
+  );
+}
+
+async function builds() {
+  const build = (n) => measure(['build', patch, '--kernel', kernel, '-o', scratch, '--name', `bench_${n}`, '--quiet']);
+  await build(0);
+  const warm = await repeat(runs, async (i) => {
+    rmSync(join(cache, 'objects'), { recursive: true, force: true });
+    return build(i);
+  });
+  report(
+    'build, one unit, compiled anew (3 objects and the glue)',
+    's',
+    warm.map((each) => each.seconds),
+    '15 s',
+  );
+  report(
+    '  peak memory of livegraft and all it runs',
+    'MB',
+    warm.map((each) => each.peak / 1e6),
+    '500 MB',
+  );
+  const cached = await repeat(runs, () => build(0));
+  report(
+    'build, one unit, all objects cached: what is ours',
+    's',
+    cached.map((each) => each.seconds),
+    '2 s',
+  );
+}
+
+async function trial() {
+  const bundle = join(scratch, 'bench_0');
+  if (!existsSync(bundle)) return;
+  const evidences = await repeat(
+    Math.min(runs, 3),
+    async () => JSON.parse((await measure(['try', bundle, '--json', '--quiet'])).stdout).result,
+  );
+  report(
+    'boot under emulation, QEMU start to the first script',
+    's',
+    evidences.map((each) => each.times.boot),
+  );
+  const loaded = evidences.map((each) => {
+    const load = each.steps.find((step) => step.kind === 'load');
+    const first = each.steps[0];
+    return each.times.boot + (load.at - first.at);
+  });
+  report('boot to load (QEMU start to the livepatch being loaded)', 's', loaded, '10 s');
+  report(
+    '  the transition',
+    's',
+    evidences.map((each) => each.steps.find((step) => step.kind === 'load').seconds),
+  );
+  report(
+    '  the whole trial: load, revert, unload',
+    's',
+    evidences.map((each) => each.times.total),
+  );
+}
+
+/** The kernel fetched into an empty cache that has the downloads already. */
+async function fetchCold() {
+  const seconds = await repeat(Math.min(runs, 3), async (i) => {
+    const home = join(scratch, `cache-${i}`);
+    for (const part of ['debs', 'apt']) cpSync(join(cache, part), join(home, 'livegraft', part), { recursive: true });
+    const { seconds: took } = await measure(['kernel', 'fetch', kernel, '--quiet'], { XDG_CACHE_HOME: home });
+    rmSync(home, { recursive: true, force: true });
+    return took;
+  });
+  report('kernel fetch, cold, download apart', 's', seconds);
+}
