@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from '../build/build.ts';
 import type { Bundle } from '../bundle/bundle.ts';
+import { readyForBuilds } from '../kbuild/ready.ts';
 import { type AvailableKernel, listAvailable } from '../kernel/debian.ts';
 import { fetchKernel } from '../kernel/fetch.ts';
 import { cacheDir } from '../kernel/places.ts';
@@ -72,11 +73,11 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
   stage.tell(
     `Debian's kernel ${broken} (6.1.192-1) has a mistake in ext4: __filemap_get_folio() returns NULL when there is no page, but the code tests for an error pointer. The next release repairs it. A server that runs ${broken} would have to reboot; here is how it does not.`,
   );
-  const kernel = await progress.step(`Getting ${broken}: image, headers, modules, and its exact source`, (inner) =>
-    fetchKernel(broken, { progress: inner, signal }),
+  const kernel = await progress.step(`Get ${broken}: image, headers, modules, and its exact source`, (inner) =>
+    getKernel(broken, { progress: inner, signal }),
   );
   const fix = await progress.step(
-    `Deriving the fix from Debian's source packages 6.1.192-1 and ${repaired.version}`,
+    `Derive the fix from Debian's source packages 6.1.192-1 and ${repaired.version}`,
     (inner) => deriveFix(kernel, repaired.version, 'fs/ext4', { ...options, progress: inner }),
   );
   stage.code(excerpt(Buffer.from(fix).toString('utf8'), 14));
@@ -87,7 +88,7 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
       'In a virtual machine with that very kernel: mount a small ext4 file system, write a little, drop the cache, write again.',
     );
     const files = { [diskPath]: image };
-    const crash = await trial(stage, kernel, files, 'Booting the kernel as shipped', [script('write to ext4')]);
+    const crash = await trial(stage, kernel, files, 'Boot the kernel as shipped', [script('write to ext4')]);
     const trace = faultOf(crash);
     stage.tell(
       crash.verdict === 'panicked' ? 'It crashes:' : `It did not crash as expected (${crash.verdict}: ${crash.why}).`,
@@ -99,7 +100,7 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
       'Only the touched file is compiled, as it was and as it should be; what changed in the machine code becomes a module.',
     );
     const started = performance.now();
-    const bundle = await progress.step('Building the livepatch', (inner) =>
+    const bundle = await progress.step('Build the livepatch', (inner) =>
       build({
         patches: [{ name: 'ext4.patch', bytes: fix }],
         kernel,
@@ -126,7 +127,7 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
       stage,
       kernel,
       files,
-      'Booting once more: load, revert, unload, then write to ext4',
+      'Boot once more: load, revert, unload, then write to ext4',
       [
         { kind: 'load', patch },
         { kind: 'revert', patch },
@@ -164,15 +165,13 @@ async function playExt4(stage: Stage): Promise<DemoResult> {
 
 async function playExample(stage: Stage, release: string, example: string): Promise<DemoResult> {
   const { progress, signal } = stage;
-  const kernel = await progress.step(`Getting ${release}`, (inner) =>
-    fetchKernel(release, { progress: inner, signal }),
-  );
+  const kernel = await progress.step(`Get ${release}`, (inner) => getKernel(release, { progress: inner, signal }));
   const read = async (name: string): Promise<Script> => ({ name, text: await readFile(join(example, name), 'utf8') });
   const bytes = await readFile(join(example, 'example.patch'));
   stage.heading('The patch');
   stage.code(excerpt(bytes.toString('utf8'), 14));
   const started = performance.now();
-  const bundle = await progress.step('Building the livepatch', (inner) =>
+  const bundle = await progress.step('Build the livepatch', (inner) =>
     build({
       patches: [{ name: 'example.patch', bytes }],
       kernel,
@@ -204,6 +203,12 @@ async function playExample(stage: Stage, release: string, example: string): Prom
     seconds: { build: seconds },
     trials: [tried.evidence],
   };
+}
+
+async function getKernel(release: string, options: { progress: Progress; signal: AbortSignal }): Promise<Kernel> {
+  const kernel = await fetchKernel(release, options);
+  await readyForBuilds(kernel, options);
+  return kernel;
 }
 
 /** What went wrong first: the panic at the end is only its consequence. */

@@ -35,6 +35,13 @@ export const outputOccupied = define<{ path: string }>('output-occupied', {
   hint: 'choose another folder with -o, or another name with --name',
 });
 
+export const outputUnusable = define<{ path: string; problem: string }>('output-unusable', {
+  exit: Exit.failed,
+  place: ({ path }) => path,
+  message: ({ problem }) => `The bundle cannot be written: ${problem}`,
+  hint: 'choose another folder with -o',
+});
+
 export const nameInvalid = define<{ name: string }>('name-invalid', {
   exit: Exit.usage,
   message: ({ name }) =>
@@ -51,4 +58,5 @@ export const nameTaken = define<{ name: string; kernel: string }>('name-taken', 
 export const patchUnreadable = define<{ path: string; problem: string }>('patch-unreadable', {
   place: ({ path }) => path,
   message: ({ problem }) => `Cannot read the patch: ${problem}`,
+  hint: 'give the file of a source patch, as `git diff` or `diff -up` write it',
 });

@@ -40,7 +40,21 @@ interface Definition<D> {
   readonly hint?: string | ((data: D) => string | undefined);
 }
 
-const codes = new Map<string, string>();
+/** One kind of problem as the table has it, for `docs/errors.md`. */
+export interface DiagnosticKind {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly exit: ExitCode;
+  readonly message: (data: never) => string;
+  readonly hint?: string | ((data: never) => string | undefined);
+}
+
+const kinds = new Map<string, DiagnosticKind>();
+
+/** What the modules loaded so far have defined, in that order. */
+export function diagnosticKinds(): readonly DiagnosticKind[] {
+  return [...kinds.values()];
+}
 
 /**
  * Adds one kind of problem to the table and returns the function that states an instance of it.
@@ -50,17 +64,24 @@ export function define<D extends Record<string, unknown>>(
   code: string,
   definition: Definition<D>,
 ): (data: D) => Diagnostic {
-  if (codes.has(code)) throw new Error(`diagnostic code ${code} is defined twice`);
-  codes.set(code, code);
+  if (kinds.has(code)) throw new Error(`diagnostic code ${code} is defined twice`);
+  const { severity = 'error', exit = Exit.refused, message } = definition;
+  kinds.set(code, {
+    code,
+    severity,
+    exit,
+    message,
+    ...(definition.hint === undefined ? {} : { hint: definition.hint }),
+  });
   return (data) => {
     const place = definition.place?.(data);
     const hint = typeof definition.hint === 'function' ? definition.hint(data) : definition.hint;
     return {
       code,
-      severity: definition.severity ?? 'error',
-      exit: definition.exit ?? Exit.refused,
+      severity,
+      exit,
       ...(place === undefined ? {} : { place }),
-      message: definition.message(data),
+      message: message(data),
       ...(hint === undefined ? {} : { hint }),
       data,
     };

@@ -43,6 +43,34 @@ export const lateTable = define<Where & { table: string; symbol: string }>('late
   hint: 'move the alternative or the fixup into a function of its own that the patch does not change',
 });
 
+export const insideOfOther = define<Where & { target: string; offset: number }>('inside-of-other', {
+  place,
+  message: ({ function: name, target, offset }) =>
+    `The new ${name} refers to ${target}+0x${offset.toString(16)}, a place inside a function that the patch does not replace`,
+  hint: 'please report this, with the object file',
+});
+
+export const doubtfulReference = define<Where & { symbol: string; section: string }>('doubtful-reference', {
+  place,
+  message: ({ function: name, symbol, section }) =>
+    `The new ${name} takes an address in ${section} at ${symbol}, where the patch moves variables: which of them is meant, the object file does not say`,
+  hint: 'leave the section attribute (__read_mostly, percpu, …) off the new variable, or make it not static',
+});
+
+export const unknownTable = define<Where & { table: string; offset: number }>('unknown-table', {
+  place,
+  message: ({ function: name, table, offset }) =>
+    `${table} has an entry about ${name}+0x${offset.toString(16)}; livegraft does not know this table, and cannot make one for the new ${name}`,
+  hint: 'please report this, with the object file',
+});
+
+export const nameTaken = define<{ unit: string; name: string; object: string }>('definition-added', {
+  place: ({ unit, name }) => `${unit}: ${name}`,
+  message: ({ name, object }) =>
+    `The patch defines ${name} in this file, but ${object} has a global symbol of that name already: what is not replaced would go on using the old one`,
+  hint: 'leave the function or variable in the file it is in, and change it there; or give the new one another name',
+});
+
 export const initReference = define<Where & { symbol: string }>('refers-to-init', {
   place,
   message: ({ function: name, symbol }) =>

@@ -22,12 +22,15 @@ export const registryChanged = define<{ unit: string; section: string; what: str
   hint: 'exports, parameters, tracepoints and initcalls cannot be added to or taken from running code: leave that part out',
 });
 
-export const unnamedChanged = define<{ unit: string; section: string; start: number; size: number }>('unnamed-changed', {
-  place: ({ unit, section }) => `${unit}: ${section}`,
-  message: ({ section, start, size }) =>
-    `The patch changes or adds ${size} bytes without a name in ${section}, from 0x${start.toString(16)} on, which nothing in the unit refers to: what they do cannot be told`,
-  hint: 'leave out of the live patch what is written in assembly outside of functions',
-});
+export const unnamedChanged = define<{ unit: string; section: string; start: number; size: number }>(
+  'unnamed-changed',
+  {
+    place: ({ unit, section }) => `${unit}: ${section}`,
+    message: ({ section, start, size }) =>
+      `The patch changes or adds ${size} bytes without a name in ${section}, from 0x${start.toString(16)} on, which nothing in the unit refers to: what they do cannot be told`,
+    hint: 'leave out of the live patch what is written in assembly outside of functions',
+  },
+);
 
 export const constantReplaced = define<{ unit: string; name: string }>('constant-replaced', {
   severity: 'warning',

@@ -16,7 +16,7 @@ export const programFailed = define<{ command: string; how: string; output: stri
 export const diskFull = define<{ path: string }>('disk-full', {
   exit: Exit.failed,
   message: ({ path }) => `No space left on the disk that holds ${path}`,
-  hint: 'free some space, or point XDG_CACHE_HOME to another disk; nothing half-written was left behind',
+  hint: 'free some space, or use another disk: XDG_CACHE_HOME for the cache, -o for bundles; nothing half-written was left behind',
 });
 
 export const busy = define<{ what: string; pid: number }>('busy', {

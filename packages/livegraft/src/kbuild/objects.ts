@@ -1,5 +1,4 @@
 /** From patches to objects: which units they touch, and each unit's shipped, original and patched object. */
-import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { applyPatches, type PatchedFile } from '../patch/apply.ts';
@@ -9,6 +8,7 @@ import type { Patch } from '../patch/types.ts';
 import type { Progress } from '../support/progress.ts';
 import { findUnits } from './command.ts';
 import { type CompileRequest, compileUnits } from './compile.ts';
+import { includesCache } from './ready.ts';
 import { withPatchedTree } from './tree.ts';
 import type { Unit } from './types.ts';
 
@@ -45,7 +45,7 @@ export async function compilePatchedUnits(request: PatchedUnitsRequest): Promise
   const signal = request.signal === undefined ? {} : { signal: request.signal };
   const { source } = kernel.paths;
   const { scope, applied } = await progress.step('Apply the patch to the source', async () => {
-    const includes = await readSourceIncludes(source, join(kernel.dir, 'source-includes.json'), signal);
+    const includes = await readSourceIncludes(source, includesCache(kernel), signal);
     const scope = scopePatches(patches, includes);
     const applied = await applyPatches({ patches, source, paths: new Set(scope.changed), scratch, ...signal });
     return { scope, applied };

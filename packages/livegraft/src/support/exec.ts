@@ -1,7 +1,7 @@
 /** Runs other programs: arguments as arrays, no shell, their last words in the error, killed with us. */
 import { execa } from 'execa';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { programFailed, programMissing } from '../diagnostics/support.ts';
+import { diskFull, programFailed, programMissing } from '../diagnostics/support.ts';
 
 export interface RunOptions {
   readonly cwd?: string;
@@ -20,7 +20,10 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, or times out. */
+/** How programs put ENOSPC and EDQUOT under LC_ALL=C. */
+export const fullDisk = /No space left on device|Disk quota exceeded/;
+
+/** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, times out, or finds the disk full. */
 export async function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   options.signal?.throwIfAborted();
   const running = execa(program, [...args], {
@@ -54,6 +57,9 @@ export async function tryRun(program: string, args: readonly string[], options: 
     throw new LivegraftError(
       programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }),
     );
+  }
+  if (result.exitCode !== 0 && fullDisk.test(result.stderr)) {
+    throw new LivegraftError(diskFull({ path: options.env?.['TMPDIR'] ?? options.cwd ?? process.cwd() }));
   }
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }

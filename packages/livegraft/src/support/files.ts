@@ -95,7 +95,7 @@ async function temporaryName(): Promise<string> {
 
 function asDiskError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === 'ENOSPC'
+  return code === 'ENOSPC' || code === 'EDQUOT'
     ? new LivegraftError(diskFull({ path: dirname(path) === '.' ? basename(path) : dirname(path) }))
     : error;
 }

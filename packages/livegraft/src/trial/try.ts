@@ -55,7 +55,7 @@ export async function tryBundles(request: TryRequest): Promise<Tried> {
   const modules = await guestModules(kernel, [...(request.modules ?? []), ...targets]);
   const started = new Date();
   const result = await progress.step(
-    `Trying ${bundles.map((bundle) => bundle.manifest.name).join(', ')} on ${kernel.release}`,
+    `Try ${bundles.map((bundle) => bundle.manifest.name).join(', ')} on ${kernel.release}`,
     (inner) =>
       runTrial({
         kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
@@ -85,7 +85,7 @@ export async function guestModules(kernel: Kernel, names: readonly string[]): Pr
     wanted.map(async (module) => ({
       name: module.name,
       file: await readModuleFile(join(kernel.paths.modules!, module.path)),
-      depends: module.depends,
+      depends: module.depends.map((name) => name.replaceAll('-', '_')),
       aliases: module.aliases.filter((alias) => !alias.includes(':')),
     })),
   );

@@ -1,7 +1,7 @@
 /** What a trial proves, as the stable, versioned file that travels with a bundle: `evidence.json`. */
 import { writeFileWhole } from '../support/files.ts';
 import type { Blocker } from './record.ts';
-import type { TrialResult } from './run.ts';
+import { isBlamed, type TrialResult } from './run.ts';
 import { taints } from './taint.ts';
 import { subject } from './trial.ts';
 
@@ -118,7 +118,7 @@ export function whyOf(result: TrialResult): string {
     const how = step.exitCode === undefined ? step.outcome : `${step.outcome} with exit code ${step.exitCode}`;
     return `step ${step.step.number} (${step.step.kind} ${subject(step.step)}) ${how}`;
   }
-  const finding = result.trialFindings.find(({ severity }) => severity !== 'note');
+  const finding = result.trialFindings.find((each) => each.severity !== 'note' && isBlamed(each, result.steps));
   return finding?.title ?? 'every step passed and the kernel had no complaint';
 }
 

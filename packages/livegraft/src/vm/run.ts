@@ -63,7 +63,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialResult> {
   const passed =
     end === 'done' &&
     outcomes.every(({ step, outcome }) => outcome === 'passed' || step.need === 'may') &&
-    trialFindings.every(({ severity }) => severity === 'note');
+    trialFindings.every((finding) => finding.severity === 'note' || !isBlamed(finding, outcomes));
   return {
     kind: end,
     ...run,
@@ -77,6 +77,12 @@ export async function runTrial(options: TrialOptions): Promise<TrialResult> {
     passed,
     trialFindings,
   };
+}
+
+/** A warning that the kernel gives before anything was loaded into it is its own; a death is a death. */
+export function isBlamed(finding: ConsoleFinding, outcomes: readonly StepOutcome[]): boolean {
+  const first = outcomes.find(({ step }) => step.kind === 'load')?.step.number;
+  return finding.severity === 'fatal' || first === undefined || (finding.step ?? first) >= first;
 }
 
 function tell(event: GuestEvent, steps: readonly PlannedStep[], progress: Progress): void {
