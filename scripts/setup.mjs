@@ -12,6 +12,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** System packages, by a file that shows they are there. `packages/livegraft/src/cli/requirements.ts` has the same programs. */
 const system = {
   'gcc-12': '/usr/bin/gcc-12',
+  gcc: '/usr/bin/gcc',
   make: '/usr/bin/make',
   binutils: '/usr/bin/ld',
   'libc6-dev': '/usr/include/stdio.h',

@@ -11,7 +11,7 @@ export const dataChanged = define<{ unit: string; name: string; section: string;
 export const initChanged = define<{ unit: string; name: string }>('init-changed', {
   place: ({ unit, name }) => `${unit}: ${name}`,
   message: ({ name }) =>
-    `The patch changes ${name}, which runs once at start-up or shutdown and is gone or marked untraceable afterwards: replacing it would have no effect`,
+    `The patch changes ${name}, which is used once, at start-up or shutdown, and is gone or has done its work when a livepatch comes: replacing it would have no effect`,
   hint: 'leave the __init and __exit parts out of the live patch; do their work from a callback where it matters',
 });
 

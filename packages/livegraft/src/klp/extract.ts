@@ -2,15 +2,29 @@
  * Takes out of the patched objects what the running kernel does not have: changed functions, new ones that they reach,
  * new data, the strings and constants they use, and the entries of the special tables that are about them. Nothing else comes along.
  */
-import { SHF, SHT, STB } from '@livegraft/binfmt/elf/constants';
+import { STB } from '@livegraft/binfmt/elf/constants';
+import type { ElfSymbol } from '@livegraft/binfmt/elf/types';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/klp.ts';
-import { type Atom, fieldSize, type Reference, type Target } from '../objdiff/atoms.ts';
+import { symbolUnresolved } from '../diagnostics/provenance.ts';
+import type { Atom, Reference, Target } from '../objdiff/atoms.ts';
+import { isGlobal } from '../objdiff/correlate.ts';
 import type { Diff, FunctionVerdict } from '../objdiff/diff.ts';
 import { coldParent, isContentOnly } from '../objdiff/names.ts';
+import { fieldSize } from '../objdiff/relocations.ts';
+import { holdsDescriptors } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
 import type { Placement } from '../provenance/place.ts';
+import {
+  functionOf,
+  requireSameNumbering,
+  requireSameSurroundings,
+  takenNames,
+  type User,
+  unknownTables,
+} from './checks.ts';
 import type { Piece, PieceRelocation, PieceTarget } from './piece.ts';
+import { atomPiece, blank, isBranch, isLate, tablePiece } from './pieces.ts';
 import { resolveOutside, resolveOwn, type SymbolSpace } from './resolve.ts';
 
 /** One unit with a change in it. */
@@ -29,7 +43,12 @@ export interface Extraction {
   /** New functions that came along, by unit. */
   readonly added: readonly { readonly unit: ChangedUnit; readonly name: string; readonly size: number }[];
   /** New variables that came along. */
-  readonly data: readonly { readonly unit: ChangedUnit; readonly name: string; readonly size: number; readonly section: string }[];
+  readonly data: readonly {
+    readonly unit: ChangedUnit;
+    readonly name: string;
+    readonly size: number;
+    readonly section: string;
+  }[];
   readonly findings: readonly Diagnostic[];
 }
 
@@ -64,45 +83,69 @@ class Extractor {
   readonly #changed: ReadonlyMap<Atom, FunctionVerdict>;
   /** New global functions and variables of all units, which other units of the patch may refer to by name. */
   readonly #newGlobals = new Map<string, { unit: ChangedUnit; atom: Atom }>();
+  /** Functions and variables that were local before, which other units of the patch may refer to by name now. */
+  readonly #promoted = new Map<string, { unit: ChangedUnit; atom: Atom }>();
 
   constructor(units: readonly ChangedUnit[]) {
     this.#units = units;
     this.#changed = new Map(
-      units.flatMap((unit) => unit.diff.functions.filter((f) => f.verdict === 'changed' && f.patched !== undefined).map((f) => [f.patched!, f])),
+      units.flatMap((unit) =>
+        unit.diff.functions
+          .filter((f) => f.verdict === 'changed' && f.patched !== undefined)
+          .map((f) => [f.patched!, f]),
+      ),
     );
     for (const unit of units) {
       for (const atom of unit.diff.patched.object.atoms) {
-        if (unit.diff.correlation.originalOf.has(atom)) continue;
+        const original = unit.diff.correlation.originalOf.get(atom);
+        if (original !== undefined && isGlobal(original)) continue;
         for (const symbol of atom.symbols) {
-          if (symbol.binding !== STB.LOCAL) this.#newGlobals.set(symbol.name, { unit, atom });
+          if (symbol.binding !== STB.LOCAL)
+            (original === undefined ? this.#newGlobals : this.#promoted).set(symbol.name, { unit, atom });
         }
       }
     }
   }
 
   async run(): Promise<void> {
+    for (const { unit, atom } of this.#newGlobals.values()) this.#findings.push(...takenNames(unit, atom));
     for (const unit of this.#units) {
       for (const verdict of unit.diff.functions) {
         if (verdict.verdict !== 'changed') continue;
+        this.#collect(() => requireSameNumbering(unit, verdict.original!));
         const { piece } = this.#include(unit, verdict.patched!);
         this.#replaced.push({ unit, verdict, piece });
       }
     }
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) await this.#follow(next);
+    for (const unit of this.#units) this.#findings.push(...unknownTables(unit, (atom) => this.#included.has(atom)));
     const errors = this.#findings.filter((finding) => finding.severity === 'error');
     if (errors.length > 0) throw new LivegraftError(...(errors as [Diagnostic, ...Diagnostic[]]));
+  }
+
+  /** Runs a check; what it throws becomes a finding, so that a person sees all of them at once. */
+  #collect(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (!(error instanceof LivegraftError)) throw error;
+      this.#findings.push(...error.diagnostics);
+    }
   }
 
   result(): Extraction {
     const all = [...this.#included.values()];
     const isAdded = (each: Included): boolean =>
       each.atom.kind === 'function' && !this.#changed.has(each.atom) && coldParent(each.atom.name) === undefined;
-    const isData = ({ atom }: Included): boolean => atom.kind === 'data' && atom.size > 0 && !isContentOnly(atom.name);
+    const isData = ({ atom }: Included): boolean =>
+      atom.kind === 'data' && atom.size > 0 && !isContentOnly(atom.name) && !holdsDescriptors(atom.section);
     return {
       pieces: [...new Set(all.map((each) => each.piece)), ...this.#entries],
       replaced: this.#replaced,
       added: all.filter(isAdded).map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size })),
-      data: all.filter(isData).map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size, section: atom.section.name })),
+      data: all
+        .filter(isData)
+        .map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size, section: atom.section.name })),
       findings: this.#findings,
     };
   }
@@ -111,24 +154,10 @@ class Extractor {
   #include(unit: ChangedUnit, atom: Atom): Included {
     const known = this.#included.get(atom);
     if (known !== undefined) return known;
-    const { object } = unit.diff.patched;
-    const bytes = Uint8Array.from(object.bytes(atom));
-    for (const reference of object.references(atom)) bytes.fill(0, reference.offset, reference.offset + fieldSize(reference.type));
-    const section = outputSection(atom.section.name);
+    const made = atomPiece(unit.diff.patched.object, atom);
     // equal literals of all units become one
-    const key = atom.kind === 'string' ? `${section} ${Buffer.from(bytes).toString('latin1')}` : undefined;
-    const twin = key === undefined ? undefined : this.#strings.get(key);
-    const piece: Piece = twin ?? {
-      section,
-      type: atom.section.type,
-      flags: atom.section.flags & (SHF.WRITE | SHF.ALLOC | SHF.EXECINSTR | SHF.MERGE | SHF.STRINGS),
-      align: alignmentOf(atom),
-      entsize: atom.section.entsize,
-      size: atom.size,
-      bytes: atom.section.type === SHT.NOBITS ? new Uint8Array(0) : bytes,
-      symbols: atom.symbols.map((symbol) => ({ name: symbol.name, offset: Number(symbol.value) - atom.start, size: symbol.size, type: symbol.type })),
-      relocations: [],
-    };
+    const key = atom.kind === 'string' ? `${made.section} ${Buffer.from(made.bytes).toString('latin1')}` : undefined;
+    const piece = (key === undefined ? undefined : this.#strings.get(key)) ?? made;
     if (key !== undefined) this.#strings.set(key, piece);
     const included = { unit, atom, piece };
     this.#included.set(atom, included);
@@ -137,33 +166,53 @@ class Extractor {
   }
 
   /** Resolves what an included atom refers to, and brings the table entries that are about it. */
-  async #follow({ unit, atom, piece }: Included): Promise<void> {
+  async #follow(included: Included): Promise<void> {
+    const { unit, atom, piece } = included;
     if (piece.relocations.length === 0) {
       for (const reference of unit.diff.patched.object.references(atom)) {
-        const relocation = await this.#relocate(unit, atom, reference, isBranch(unit, atom, reference));
-        if (relocation !== undefined) piece.relocations.push(relocation);
+        const relocation = await this.#relocate(
+          unit,
+          atom,
+          reference,
+          isBranch(unit.diff.patched.object, atom, reference),
+        );
+        if (relocation === undefined) continue;
+        piece.relocations.push(relocation);
+        // the kernel copies replacements into the code when it loads the livepatch, before it knows symbols of modules
+        if (atom.section.name === '.altinstr_replacement' && isLate(relocation)) {
+          this.#findings.push(
+            say.lateTable({
+              unit: unit.source,
+              function: functionOf(atom),
+              table: '.altinstructions',
+              symbol: relocation.target.name,
+            }),
+          );
+        }
       }
     }
-    for (const entry of unit.diff.patched.entries.get(atom) ?? []) await this.#followEntry(unit, atom, entry);
+    // a later alternative may overwrite an earlier one: their order stays
+    const entries = [...(unit.diff.patched.entries.get(atom) ?? [])].sort((a, b) => a.start - b.start);
+    for (const entry of entries) await this.#followEntry(unit, included, entry);
   }
 
-  async #followEntry(unit: ChangedUnit, atom: Atom, entry: Entry): Promise<void> {
+  async #followEntry(unit: ChangedUnit, { atom, piece }: Included, entry: Entry): Promise<void> {
     if (!(await this.#keepEntry(unit, atom, entry))) return;
-    const section = unit.diff.patched.object.elf.sections.find((each) => each.name === entry.table)!;
-    const bytes = Uint8Array.from(entry.bytes);
-    for (const reference of entry.references) bytes.fill(0, reference.offset, reference.offset + fieldSize(reference.type));
-    const made: Piece = { ...tablePiece(section.name, section.type, section.flags, tableAlign(section), entry.table === '.orc_unwind_ip' ? 0 : section.entsize, bytes), relocations: [] };
-    this.#entries.push(made);
-    if (entry.orc !== undefined) {
-      const orc = unit.diff.patched.object.elf.sections.find((each) => each.name === '.orc_unwind')!;
-      this.#entries.push(tablePiece(orc.name, orc.type, orc.flags, 1, 0, Uint8Array.from(entry.orc)));
+    const { section, orc } = entry;
+    const where = { unit: unit.source, function: functionOf(atom), table: entry.table };
+    for (const relocation of piece.relocations) {
+      const overwritten = relocation.offset >= entry.at && relocation.offset < entry.at + entry.overwrites;
+      if (overwritten && isLate(relocation))
+        this.#findings.push(say.lateTable({ ...where, symbol: relocation.target.name }));
     }
+    const bytes = blank(entry.bytes, entry.references);
+    const made = tablePiece(section, Math.max(1, section.addralign), orc === undefined ? section.entsize : 0, bytes);
+    this.#entries.push(made);
+    if (orc !== undefined) this.#entries.push(tablePiece(orc.section, 1, 0, Uint8Array.from(orc.bytes)));
     for (const reference of entry.references) {
       const relocation = await this.#relocate(unit, atom, reference, true);
       if (relocation === undefined) continue;
-      if (relocation.target.kind === 'klp' && relocation.target.applyWith !== 'vmlinux') {
-        this.#findings.push(say.lateTable({ unit: unit.source, function: functionOf(atom), table: entry.table, symbol: relocation.target.name }));
-      }
+      if (isLate(relocation)) this.#findings.push(say.lateTable({ ...where, symbol: relocation.target.name }));
       made.relocations.push(relocation);
     }
   }
@@ -191,12 +240,21 @@ class Extractor {
 
   /** The klp object that a key lies in; undefined when the patch itself brings it. */
   async #homeOf(unit: ChangedUnit, atom: Atom, key: Target): Promise<string | undefined> {
-    const target = await this.#targetOf(unit, atom, key, false);
-    if (target.kind === 'piece') return undefined;
+    const target = await this.#targetOf(unit, atom, key, false).catch((error: unknown) => {
+      // the relocation of the entry itself will say so
+      if (error instanceof LivegraftError) return undefined;
+      throw error;
+    });
+    if (target === undefined || target.kind === 'piece') return undefined;
     return target.kind === 'export' ? 'vmlinux' : target.object;
   }
 
-  async #relocate(unit: ChangedUnit, atom: Atom, reference: Reference, branch: boolean): Promise<PieceRelocation | undefined> {
+  async #relocate(
+    unit: ChangedUnit,
+    atom: Atom,
+    reference: Reference,
+    branch: boolean,
+  ): Promise<PieceRelocation | undefined> {
     const { offset, type } = reference;
     const user = { unit: unit.source, function: functionOf(atom) };
     if (type === 0) return undefined;
@@ -216,12 +274,11 @@ class Extractor {
 
   async #targetOf(unit: ChangedUnit, from: Atom, target: Target, branch: boolean): Promise<PieceTarget> {
     const user = { unit: unit.source, function: functionOf(from) };
-    if (target.kind === 'symbol') {
-      const fresh = this.#newGlobals.get(target.symbol.name);
-      if (fresh !== undefined) return { kind: 'piece', piece: this.#include(fresh.unit, fresh.atom).piece };
-      return await resolveOutside(unit.space, user, target.symbol.name);
-    }
+    if (target.kind === 'symbol') return await this.#outside(unit, user, target.symbol, branch);
     const { atom } = target;
+    if (atom.role === 'once')
+      throw new LivegraftError(say.initReference({ ...user, symbol: atom.name || atom.section.name }));
+    if (target.doubtful) requireSameSurroundings(unit, user, target);
     const here = (): PieceTarget => ({ kind: 'piece', piece: this.#include(unit, atom).piece });
     const original = unit.diff.correlation.originalOf.get(atom);
     switch (atom.kind) {
@@ -230,11 +287,15 @@ class Extractor {
       case 'fragment':
         return here();
       case 'unnamed':
-        if (atom.role === 'once') throw new LivegraftError(say.initReference({ ...user, symbol: atom.section.name }));
         if (atom.role === 'data') throw new LivegraftError(say.unnamedData({ ...user, section: atom.section.name }));
         return here();
       case 'function':
         if (coldParent(atom.name) !== undefined) return here();
+        // a place inside (a label, a jump table's entry) belongs to the code it was compiled with
+        if (target.at !== 0) {
+          if (original === undefined || this.#changed.has(atom)) return here();
+          throw new LivegraftError(say.insideOfOther({ ...user, target: atom.name, offset: target.at }));
+        }
         if (original === undefined) {
           if (!branch) this.#findings.push(say.pointerEscapes({ ...user, target: atom.name }));
           return here();
@@ -243,52 +304,48 @@ class Extractor {
         if (branch && this.#changed.has(atom)) return here();
         break;
       case 'data':
-        if (original === undefined || atom.size === 0 || isContentOnly(atom.name)) return here();
+        if (original === undefined || atom.size === 0 || isContentOnly(atom.name) || holdsDescriptors(atom.section))
+          return here();
         break;
     }
     if (original.role === 'once') throw new LivegraftError(say.initReference({ ...user, symbol: original.name }));
-    const global = original.symbols.find((symbol) => symbol.binding !== STB.LOCAL);
-    // a weak definition may have been overridden: the linker's choice has that name
-    if (global?.binding === STB.WEAK) return await resolveOutside(unit.space, user, global.name);
-    return resolveOwn(unit.space, user, (global ?? original).name, unit.placement.addressOf((global ?? original).name), global !== undefined);
+    return this.#existing(unit, user, original);
   }
-}
 
-/** True when a relocated field is the displacement of a call or jump, not an address that something might keep. */
-function isBranch(unit: ChangedUnit, atom: Atom, reference: Reference): boolean {
-  if (reference.implied || atom.role !== 'text') return reference.implied ?? false;
-  const bytes = unit.diff.patched.object.bytes(atom);
-  const before = bytes[reference.offset - 1] ?? 0;
-  if (reference.type !== 2 && reference.type !== 4) return false;
-  return before === 0xe8 || before === 0xe9 || ((before & 0xf0) === 0x80 && bytes[reference.offset - 2] === 0x0f);
-}
+  async #outside(unit: ChangedUnit, user: User, symbol: ElfSymbol, branch: boolean): Promise<PieceTarget> {
+    if (symbol.binding === STB.LOCAL) {
+      const what = 'it is a local symbol without a place (an absolute value or a common block)';
+      throw new LivegraftError(symbolUnresolved({ unit: user.unit, name: symbol.name, object: 'the unit', what }));
+    }
+    const promoted = this.#promoted.get(symbol.name);
+    if (promoted !== undefined && promoted.unit.space.own === unit.space.own) {
+      if (branch && this.#changed.has(promoted.atom))
+        return { kind: 'piece', piece: this.#include(promoted.unit, promoted.atom).piece };
+      return this.#existing(promoted.unit, user, promoted.unit.diff.correlation.originalOf.get(promoted.atom)!);
+    }
+    const fresh = this.#newGlobals.get(symbol.name);
+    // what a module brings along is seen by that module's code, what vmlinux does by vmlinux's
+    if (fresh === undefined || fresh.unit.space.own !== unit.space.own)
+      return await resolveOutside(unit.space, user, symbol.name);
+    if (fresh.atom.role === 'once') throw new LivegraftError(say.initReference({ ...user, symbol: symbol.name }));
+    return { kind: 'piece', piece: this.#include(fresh.unit, fresh.atom).piece };
+  }
 
-function functionOf(atom: Atom): string {
-  return atom.name === '' ? atom.section.name : (coldParent(atom.name) ?? atom.name);
-}
-
-/** `.text.f` → `.text`, `.rodata.f.str1.1` → `.rodata.str1.1`; what the kernel names itself (`.data..read_mostly`) stays. */
-export function outputSection(name: string): string {
-  const literal = /^\.rodata\..*(str\d+\.\d+)$/.exec(name);
-  if (literal !== null) return `.rodata.${literal[1]}`;
-  const split = /^(\.text\.unlikely|\.text\.hot|\.text|\.data\.rel\.ro|\.data\.rel|\.data|\.rodata|\.bss)\.[^.]/.exec(name);
-  if (split === null || /^\.rodata\.(cst|str)\d/.test(name)) return name;
-  return split[1]!;
-}
-
-/** An atom in the middle of a section keeps the alignment that its offset happens to have, up to the section's own. */
-function alignmentOf(atom: Atom): number {
-  if (atom.kind === 'string') return 1;
-  const own = Math.max(1, atom.section.addralign);
-  if (atom.start === 0) return own;
-  const offset = atom.start & -atom.start;
-  return Math.min(own, offset);
-}
-
-function tableAlign(section: { addralign: number; name: string }): number {
-  return Math.max(1, section.addralign);
-}
-
-function tablePiece(name: string, type: number, flags: number, align: number, entsize: number, bytes: Uint8Array): Piece {
-  return { section: name, type, flags: flags & (SHF.WRITE | SHF.ALLOC | SHF.EXECINSTR), align, entsize, size: bytes.length, bytes, symbols: [], relocations: [] };
+  /** What the running kernel has already, and the patch leaves as it is or replaces behind its name. */
+  async #existing(unit: ChangedUnit, user: User, original: Atom): Promise<PieceTarget> {
+    const global = original.symbols.find((symbol) => symbol.binding === STB.GLOBAL);
+    const weak = original.symbols.find((symbol) => symbol.binding === STB.WEAK);
+    // a weak definition may have been overridden: the linker's choice has that name
+    if (global === undefined && weak !== undefined) return await resolveOutside(unit.space, user, weak.name);
+    const name = (global ?? original).name;
+    requireSameNumbering(unit, original);
+    if (original.kind === 'function' && global === undefined) {
+      const state = unit.placement.functions.get(name)?.state;
+      if (state !== 'equal') {
+        const what = `the rebuilt ${name} is not the code that was shipped (${state ?? 'absent'})`;
+        throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: unit.space.own.name, what }));
+      }
+    }
+    return resolveOwn(unit.space, user, name, unit.placement.addressOf(name), global !== undefined);
+  }
 }

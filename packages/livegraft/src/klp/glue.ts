@@ -113,10 +113,19 @@ function objectEntry(object: GlueObject, i: number): string {
   return `\t{${name} .funcs = functions_${i},${callbacks} },`;
 }
 
+/** A C string of the text's UTF-8 bytes. */
 function quote(text: string): string {
-  return `"${text.replace(/[\\"]/g, '\\$&').replace(/[^\x20-\x7e]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`;
+  const bytes = [...new TextEncoder().encode(text)];
+  const escaped = bytes.map((byte) => {
+    if (byte === 0x22 || byte === 0x5c) return `\\${String.fromCharCode(byte)}`;
+    return byte < 0x20 || byte > 0x7e ? `\\${byte.toString(8).padStart(3, '0')}` : String.fromCharCode(byte);
+  });
+  return `"${escaped.join('')}"`;
 }
 
 function comment(text: string): string {
-  return text.replaceAll('*/', '* /').replace(/[\r\n]+/g, ' ');
+  return text
+    .replaceAll('*/', '* /')
+    .replaceAll('/*', '/ *')
+    .replace(/[\r\n]+/g, ' ');
 }

@@ -71,15 +71,24 @@ class Symbols {
     for (const piece of pieces) {
       const { section, offset } = placed.get(piece)!;
       for (const symbol of piece.symbols) {
-        const spec = { name: symbol.name, value: offset + symbol.offset, size: symbol.size, type: symbol.type, section };
+        const spec = {
+          name: symbol.name,
+          value: offset + symbol.offset,
+          size: symbol.size,
+          type: symbol.type,
+          section,
+        };
         if (isLoaderSymbol(symbol.name)) globals.push({ ...spec, binding: STB.GLOBAL });
         else this.list.push({ ...spec, binding: STB.LOCAL });
-        if (symbol.offset === 0 && !this.#ofPiece.has(piece) && !isLoaderSymbol(symbol.name)) this.#ofPiece.set(piece, this.list.length);
+        if (symbol.offset === 0 && !this.#ofPiece.has(piece) && !isLoaderSymbol(symbol.name))
+          this.#ofPiece.set(piece, this.list.length);
       }
     }
-    for (const piece of pieces) for (const { target } of piece.relocations) if (target.kind === 'klp') this.#klp(target);
+    for (const piece of pieces)
+      for (const { target } of piece.relocations) if (target.kind === 'klp') this.#klp(target);
     this.list.push(...globals);
-    for (const piece of pieces) for (const { target } of piece.relocations) if (target.kind === 'export') this.#export(target.name);
+    for (const piece of pieces)
+      for (const { target } of piece.relocations) if (target.kind === 'export') this.#export(target.name);
   }
 
   /** The number of the symbol that stands for a target, and what to add to the addend. */
@@ -101,7 +110,15 @@ class Symbols {
   #klp(target: KlpTarget): void {
     const name = klpSymbolName(target);
     if (this.#outside.has(name)) return;
-    this.list.push({ name, value: 0, size: 0, binding: STB.LOCAL, type: STT.NOTYPE, section: 0, special: SHN.LIVEPATCH });
+    this.list.push({
+      name,
+      value: 0,
+      size: 0,
+      binding: STB.LOCAL,
+      type: STT.NOTYPE,
+      section: 0,
+      special: SHN.LIVEPATCH,
+    });
     this.#outside.set(name, this.list.length);
   }
 

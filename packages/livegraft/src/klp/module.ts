@@ -5,6 +5,7 @@ import { readElf } from '@livegraft/binfmt/elf/read';
 import type { ElfFile, ElfSection } from '@livegraft/binfmt/elf/types';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/klp.ts';
+import { positionUnstable, symbolUnresolved } from '../diagnostics/provenance.ts';
 import type { ExportedSymbol } from '../kernel/symvers.ts';
 import { roleOf } from '../objdiff/sections.ts';
 import { positionOf } from '../provenance/shipped.ts';
@@ -64,7 +65,9 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
     byObject.set(name, [...(byObject.get(name) ?? []), replaced]);
   }
   const applied = new Set(
-    extraction.pieces.flatMap((piece) => piece.relocations.map(({ target }) => (target.kind === 'klp' ? target.applyWith : ''))),
+    extraction.pieces.flatMap((piece) =>
+      piece.relocations.map(({ target }) => (target.kind === 'klp' ? target.applyWith : '')),
+    ),
   );
   const sorted = [...byObject].sort(([a], [b]) => (a === 'vmlinux' ? -1 : b === 'vmlinux' ? 1 : a < b ? -1 : 1));
   return sorted.map(([name, functions]) => ({
@@ -78,19 +81,30 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
   }));
 }
 
-/** Which of the symbols of its name the replaced function is: 0 when it is the only one. */
+/**
+ * Which of the symbols of its name the replaced function is: 0 when it is the only one. Throws LivegraftError when the
+ * shipped object has no symbol of that name at the place where the proved code is, or none that keeps its position.
+ */
 export function replacedPosition({ unit, verdict }: ReplacedFunction): number {
   const { own } = unit.space;
   const { name } = verdict.original!;
-  const address = unit.placement.addressOf(name);
-  if (own.named(name).length === 1) return 0;
-  return address === undefined ? 0 : positionOf(own, name, address);
+  const proof = unit.placement.functions.get(name);
+  const address = proof?.state === 'equal' ? proof.address : undefined;
+  const position = address === undefined ? 0 : positionOf(own, name, address);
+  if (position === 0) {
+    const what = 'no symbol of that name is where the proved code is';
+    throw new LivegraftError(symbolUnresolved({ unit: unit.source, name, object: own.name, what }));
+  }
+  if (own.unstable(name)) throw new LivegraftError(positionUnstable({ unit: unit.source, name, object: own.name }));
+  return own.named(name).length === 1 ? 0 : position;
 }
 
 /** A compiled object's loadable sections as pieces. */
 async function objectPieces(elf: ElfFile, resolve: (name: string) => Promise<PieceTarget>): Promise<Piece[]> {
   const wanted = (section: ElfSection): boolean =>
-    (section.flags & SHF.ALLOC) !== 0 && section.size > 0 && (roleOf(section) !== 'ignored' || section.name.startsWith('.modinfo'));
+    (section.flags & SHF.ALLOC) !== 0 &&
+    section.size > 0 &&
+    (roleOf(section) !== 'ignored' || section.name.startsWith('.modinfo'));
   const pieces = new Map<number, Piece>();
   for (const section of elf.sections.filter(wanted)) {
     pieces.set(section.index, {
@@ -102,7 +116,9 @@ async function objectPieces(elf: ElfFile, resolve: (name: string) => Promise<Pie
       size: section.size,
       bytes: section.data,
       symbols: elf.symbols
-        .filter((symbol) => symbol.section === section.index && (symbol.type === STT.FUNC || symbol.type === STT.OBJECT))
+        .filter(
+          (symbol) => symbol.section === section.index && (symbol.type === STT.FUNC || symbol.type === STT.OBJECT),
+        )
         .map((symbol) => ({ name: symbol.name, offset: Number(symbol.value), size: symbol.size, type: symbol.type })),
       relocations: [],
     });
@@ -122,7 +138,8 @@ async function objectPieces(elf: ElfFile, resolve: (name: string) => Promise<Pie
 /** `__versions`: the CRC of each imported symbol, which the loader compares (struct modversion_info: u64 and 56 characters). */
 function versionsPiece(pieces: readonly Piece[], exports: ReadonlyMap<string, ExportedSymbol>): Piece | undefined {
   const names = new Set(['module_layout']);
-  for (const piece of pieces) for (const { target } of piece.relocations) if (target.kind === 'export') names.add(target.name);
+  for (const piece of pieces)
+    for (const { target } of piece.relocations) if (target.kind === 'export') names.add(target.name);
   const known = [...names].filter((name) => (exports.get(name)?.crc ?? 0) !== 0);
   if (known.length === 0) return undefined;
   const bytes = new Uint8Array(known.length * 64);
@@ -132,7 +149,17 @@ function versionsPiece(pieces: readonly Piece[], exports: ReadonlyMap<string, Ex
     view.setUint32(i * 64, exports.get(name)!.crc, true);
     bytes.set(new TextEncoder().encode(name), i * 64 + 8);
   });
-  return { section: '__versions', type: SHT.PROGBITS, flags: SHF.ALLOC, align: 32, entsize: 0, size: bytes.length, bytes, symbols: [], relocations: [] };
+  return {
+    section: '__versions',
+    type: SHT.PROGBITS,
+    flags: SHF.ALLOC,
+    align: 32,
+    entsize: 0,
+    size: bytes.length,
+    bytes,
+    symbols: [],
+    relocations: [],
+  };
 }
 
 /** An ELF note that names this very module; /sys/module/NAME/notes shows it once it is loaded. */
@@ -144,5 +171,15 @@ function buildIdPiece(id: Uint8Array): Piece {
   view.setUint32(8, 3, true);
   bytes.set(new TextEncoder().encode('GNU'), 12);
   bytes.set(id, 16);
-  return { section: '.note.gnu.build-id', type: SHT.NOTE, flags: SHF.ALLOC, align: 4, entsize: 0, size: bytes.length, bytes, symbols: [], relocations: [] };
+  return {
+    section: '.note.gnu.build-id',
+    type: SHT.NOTE,
+    flags: SHF.ALLOC,
+    align: 4,
+    entsize: 0,
+    size: bytes.length,
+    bytes,
+    symbols: [],
+    relocations: [],
+  };
 }

@@ -1,6 +1,6 @@
 /** Where a symbol that the new code uses, but does not bring along, is to be found: exported by vmlinux, or named to the livepatch core. */
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { otherObjectSymbol } from '../diagnostics/klp.ts';
+import { initReference, otherObjectSymbol } from '../diagnostics/klp.ts';
 import { positionUnstable, symbolUnresolved } from '../diagnostics/provenance.ts';
 import type { ExportedSymbol } from '../kernel/symvers.ts';
 import { positionOf, type ShippedObject } from '../provenance/shipped.ts';
@@ -24,11 +24,19 @@ interface User {
 }
 
 /** A symbol that the unit itself defines in its original form, whose address in the shipped object is known or unique. */
-export function resolveOwn(space: SymbolSpace, user: User, name: string, address: bigint | undefined, isGlobal: boolean): PieceTarget {
+export function resolveOwn(
+  space: SymbolSpace,
+  user: User,
+  name: string,
+  address: bigint | undefined,
+  isGlobal: boolean,
+): PieceTarget {
   if (isGlobal && space.own === space.vmlinux && isExportedByVmlinux(space, name)) return { kind: 'export', name };
   const candidates = space.own.named(name);
   if (candidates.length === 0) {
-    throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: space.own.name, what: 'it has no symbol of that name' }));
+    throw new LivegraftError(
+      symbolUnresolved({ unit: user.unit, name, object: space.own.name, what: 'it has no symbol of that name' }),
+    );
   }
   if (candidates.length > 1 && address === undefined) {
     const what = `it has ${candidates.length} symbols of that name, and nothing tells which one is this unit's`;
@@ -43,13 +51,29 @@ export async function resolveOutside(space: SymbolSpace, user: User, name: strin
   if (space.own !== space.vmlinux && own.length > 0) return klpTarget(space, user, space.own, name, own[0]!.address);
   if (isExportedByVmlinux(space, name)) return { kind: 'export', name };
   const exported = space.exports.get(name);
-  if (exported !== undefined && exported.owner !== 'vmlinux') return await resolveInModule(space, user, name, exported.owner);
+  if (exported !== undefined && exported.owner !== 'vmlinux')
+    return await resolveInModule(space, user, name, exported.owner);
   const builtIn = space.vmlinux.named(name).filter((symbol) => symbol.global);
   if (builtIn.length === 0) {
-    const what = exported === undefined ? 'no global symbol of that name, and no module exports it' : `Module.symvers says ${exported.owner}`;
+    const what =
+      exported === undefined
+        ? 'no global symbol of that name, and no module exports it'
+        : `Module.symvers says ${exported.owner}`;
     throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: 'the kernel', what }));
   }
+  if (builtIn.some((symbol) => symbol.address !== builtIn[0]!.address)) {
+    const what = `it has ${builtIn.length} global symbols of that name`;
+    throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: 'vmlinux', what }));
+  }
+  if (isFreed(space.vmlinux, builtIn[0]!.address)) throw new LivegraftError(initReference({ ...user, symbol: name }));
   return klpTarget(space, user, space.vmlinux, name, builtIn[0]!.address);
+}
+
+/** The kernel gives the memory between these two back once it has started (init/main.c, free_initmem()). */
+function isFreed(vmlinux: ShippedObject, address: bigint): boolean {
+  const [begin] = vmlinux.named('__init_begin');
+  const [end] = vmlinux.named('__init_end');
+  return begin !== undefined && end !== undefined && address >= begin.address && address < end.address;
 }
 
 async function resolveInModule(space: SymbolSpace, user: User, name: string, owner: string): Promise<PieceTarget> {
@@ -60,7 +84,8 @@ async function resolveInModule(space: SymbolSpace, user: User, name: string, own
   const object = await space.module(module);
   const symbol = object?.named(name).find((each) => each.global);
   if (object === undefined || symbol === undefined) {
-    const what = object === undefined ? 'the module is not among the shipped ones' : 'it has no global symbol of that name';
+    const what =
+      object === undefined ? 'the module is not among the shipped ones' : 'it has no global symbol of that name';
     throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: module, what }));
   }
   return klpTarget(space, user, object, name, symbol.address);
@@ -76,7 +101,14 @@ function klpTarget(space: SymbolSpace, user: User, object: ShippedObject, name: 
   const count = object.named(name).length;
   const position = positionOf(object, name, address);
   if (position === 0) {
-    throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: object.name, what: 'no symbol of that name has the address that the shipped code uses' }));
+    throw new LivegraftError(
+      symbolUnresolved({
+        unit: user.unit,
+        name,
+        object: object.name,
+        what: 'no symbol of that name has the address that the shipped code uses',
+      }),
+    );
   }
   if (object.unstable(name)) throw new LivegraftError(positionUnstable({ unit: user.unit, name, object: object.name }));
   const applyWith = object === space.vmlinux ? 'vmlinux' : space.own.name;

@@ -2,10 +2,13 @@
  * Cuts a relocatable object into atoms: the smallest pieces that are compared and carried along whole.
  * A function or variable is one atom, a literal string is one, and so is what lies unnamed between two names.
  */
-import { SHN, SHT, STT } from '@livegraft/binfmt/elf/constants';
+import { ET, SHF, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '@livegraft/binfmt/elf/types';
-import { instructionEnds, type OutwardBranch, outwardBranches } from './instructions.ts';
-import { isPaddingName } from './names.ts';
+import { constantAt, cutSection, namingSymbols, stringAt } from './cut.ts';
+import { cutFragments } from './fragments.ts';
+import { type Field, type OutwardReference, outwardReferences, relocatedFields } from './instructions.ts';
+import { ObjectError } from './object-error.ts';
+import { fieldSize, isPcRelative, within } from './relocations.ts';
 import { roleOf, type SectionRole } from './sections.ts';
 
 export interface Atom {
@@ -21,14 +24,33 @@ export interface Atom {
   readonly name: string;
   /** Symbols that begin here: aliases too. */
   readonly symbols: readonly ElfSymbol[];
+  /** Bytes that only fill the space up to what follows. */
+  readonly padding?: true;
 }
 
 /** What a relocation of an atom refers to. */
-export type Target =
-  /** `at`: the byte of the atom that is meant. `addend`: for the relocation, when S is the atom's first byte. */
-  | { readonly kind: 'atom'; readonly atom: Atom; readonly at: number; readonly addend: number }
-  /** Defined elsewhere. */
-  | { readonly kind: 'symbol'; readonly symbol: ElfSymbol; readonly addend: number };
+export type Target = AtomTarget | SymbolTarget;
+
+export interface AtomTarget {
+  readonly kind: 'atom';
+  readonly atom: Atom;
+  /** The byte of the atom that is meant. */
+  readonly at: number;
+  /** For the relocation, when S is the atom's first byte. */
+  readonly addend: number;
+  /**
+   * The object only says how far into a section with several variables this leads, and the address is computed with or
+   * kept: it may be meant for the end of the variable before, or count from the one behind.
+   */
+  readonly doubtful?: true;
+}
+
+/** Defined elsewhere. */
+export interface SymbolTarget {
+  readonly kind: 'symbol';
+  readonly symbol: ElfSymbol;
+  readonly addend: number;
+}
 
 export interface Reference {
   /** Byte offset in the atom. */
@@ -36,13 +58,13 @@ export interface Reference {
   /** See `R_X86_64`. */
   readonly type: number;
   readonly target: Target;
-  /** True when the object has no relocation there because the assembler resolved a branch within the section. */
+  /** True when the object has no relocation there because the assembler resolved it within the section. */
   readonly implied?: true;
 }
 
 export interface UnitObject {
   readonly elf: ElfFile;
-  /** All but strings and constants, which come into being when something refers to them. */
+  /** All but padding, and strings and constants, which come into being when something refers to them. */
   readonly atoms: readonly Atom[];
   bytes(atom: Atom): Uint8Array;
   /** By rising offset. */
@@ -51,237 +73,208 @@ export interface UnitObject {
   resolve(section: ElfSection, relocation: ElfRelocation): Target;
   /** The atom that covers a byte of a section. An offset at the section's end belongs to the last atom. */
   locate(section: ElfSection, offset: number): Atom;
+  /** The atoms right before and behind one in its section. */
+  neighbours(atom: Atom): { readonly before: Atom | undefined; readonly behind: Atom | undefined };
 }
 
 const empty = new Uint8Array(0);
 
+/** Throws ObjectError when parts of the object contradict each other. */
 export function cutObject(elf: ElfFile): UnitObject {
-  let ids = 0;
-  const bySection = new Map<number, Atom[]>();
-  const atoms: Atom[] = [];
-  const lazy = new Map<string, Atom>();
+  return new CutObject(elf);
+}
 
-  const symbolsOf = new Map<number, ElfSymbol[]>();
-  for (const symbol of elf.symbols) {
-    if (symbol.section === 0 || (symbol.type !== STT.FUNC && symbol.type !== STT.OBJECT) || isPaddingName(symbol.name)) continue;
-    const list = symbolsOf.get(symbol.section) ?? [];
-    list.push(symbol);
-    symbolsOf.set(symbol.section, list);
-  }
-  for (const section of elf.sections) {
-    const role = roleOf(section);
-    if (role === 'ignored' || role === 'table' || role === 'strings' || role === 'constants') continue;
-    const cut = role === 'fragments' ? cutFragments(elf, section) : cutSection(section, symbolsOf.get(section.index) ?? []);
-    const list = cut.map((piece) => ({ id: ids++, role, section, ...piece }));
-    bySection.set(section.index, list);
-    atoms.push(...list);
+class CutObject implements UnitObject {
+  readonly elf: ElfFile;
+  readonly atoms: readonly Atom[];
+  readonly #bySection = new Map<number, readonly Atom[]>();
+  readonly #lazy = new Map<string, Atom>();
+  readonly #references = new Map<number, readonly Reference[]>();
+  readonly #fields = new Map<number, ReadonlyMap<number, Field>>();
+  readonly #outward = new Map<number, readonly OutwardReference[]>();
+  #ids = 0;
+
+  constructor(elf: ElfFile) {
+    this.elf = elf;
+    if (elf.type === ET.REL) checkRelocations(elf);
+    const atoms: Atom[] = [];
+    const symbols = namingSymbols(elf);
+    for (const section of elf.sections) {
+      const role = roleOf(section);
+      if (role === 'ignored' || role === 'table' || isLiteral(role)) continue;
+      const cuts =
+        role === 'fragments' ? cutFragments(elf, section) : cutSection(section, symbols.get(section.index) ?? []);
+      const list = cuts.map((cut): Atom => ({ id: this.#ids++, role, section, ...cut }));
+      this.#bySection.set(section.index, list);
+      for (const atom of list) if (atom.padding === undefined) atoms.push(atom);
+    }
+    this.atoms = atoms;
   }
 
-  const locate = (section: ElfSection, offset: number): Atom => {
+  bytes(atom: Atom): Uint8Array {
+    return atom.section.type === SHT.NOBITS ? empty : atom.section.data.subarray(atom.start, atom.start + atom.size);
+  }
+
+  locate(section: ElfSection, offset: number): Atom {
     const role = roleOf(section);
-    if (role === 'strings' || role === 'constants') {
+    if (isLiteral(role)) {
       const { start, size } = role === 'strings' ? stringAt(section, offset) : constantAt(section, offset);
-      const key = `${section.index}:${start}`;
-      const known = lazy.get(key);
-      if (known !== undefined) return known;
-      const kind = role === 'strings' ? 'string' : 'constant';
-      const made: Atom = { id: ids++, kind, role, section, start, size, name: '', symbols: [] };
-      lazy.set(key, made);
-      return made;
+      return this.#lazily(section, role, role === 'strings' ? 'string' : 'constant', start, size);
     }
-    const list = bySection.get(section.index) ?? [];
-    let found = list[0];
-    for (let low = 0, high = list.length - 1; low <= high; ) {
-      const middle = (low + high) >> 1;
-      if (list[middle]!.start <= offset) {
-        found = list[middle]!;
-        low = middle + 1;
-      } else high = middle - 1;
-    }
-    if (found !== undefined) return found;
-    const key = `${section.index}:whole`;
-    const made: Atom = lazy.get(key) ?? { id: ids++, kind: 'unnamed', role, section, start: 0, size: section.size, name: '', symbols: [] };
-    lazy.set(key, made);
+    const list = this.#bySection.get(section.index) ?? [];
+    const index = lastStart(list, offset);
+    const found = list[index];
+    if (found === undefined) return this.#lazily(section, role, 'unnamed', 0, section.size);
+    // the address right behind a variable is its end, not the beginning of what fills the space
+    if (found.padding !== undefined && offset === found.start && index > 0) return list[index - 1]!;
+    return found;
+  }
+
+  #lazily(section: ElfSection, role: SectionRole, kind: Atom['kind'], start: number, size: number): Atom {
+    const key = `${section.index}:${start}`;
+    const known = this.#lazy.get(key);
+    if (known !== undefined) return known;
+    const made: Atom = { id: this.#ids++, kind, role, section, start, size, name: '', symbols: [] };
+    this.#lazy.set(key, made);
     return made;
-  };
+  }
 
-  const ends = new Map<number, ReadonlyMap<number, number>>();
-  /** How far a PC-relative field's meaning lies from its address: the rest of its instruction. */
-  const bias = (section: ElfSection, relocation: ElfRelocation): number => {
-    if (!isPcRelative(relocation.type) || roleOf(section) === 'table') return 0;
-    const targetSection = elf.sections[elf.symbols[relocation.symbol]!.section]!;
-    if ((bySection.get(targetSection.index)?.length ?? 0) <= 1 && !['strings', 'constants'].includes(roleOf(targetSection))) return 4;
-    const known = ends.get(section.index) ?? instructionEnds(section, bySection.get(section.index) ?? []);
-    ends.set(section.index, known);
-    const end = known.get(relocation.offset);
-    return end === undefined ? 4 : end - relocation.offset;
-  };
+  neighbours(atom: Atom): { before: Atom | undefined; behind: Atom | undefined } {
+    const list = this.#bySection.get(atom.section.index) ?? [];
+    const index = list.indexOf(atom, Math.max(0, lastStart(list, atom.start) - 1));
+    if (index < 0) return { before: undefined, behind: undefined };
+    return { before: list[index - 1], behind: list[index + 1] };
+  }
 
-  const resolve = (section: ElfSection, relocation: ElfRelocation): Target => {
-    const symbol = elf.symbols[relocation.symbol]!;
+  resolve(section: ElfSection, relocation: ElfRelocation): Target {
+    const symbol = this.elf.symbols[relocation.symbol]!;
     if (symbol.section === 0) return { kind: 'symbol', symbol, addend: relocation.addend };
-    const targetSection = elf.sections[symbol.section]!;
+    const home = this.elf.sections[symbol.section]!;
     const base = Number(symbol.value);
-    const shift = symbol.type === STT.SECTION || symbol.type === STT.NOTYPE ? bias(section, relocation) : 0;
-    const meant = symbol.type === STT.SECTION || symbol.type === STT.NOTYPE ? base + relocation.addend + shift : base;
-    const atom = locate(targetSection, Math.min(Math.max(meant, 0), targetSection.size));
-    const addend = base + relocation.addend - atom.start;
-    return { kind: 'atom', atom, at: addend + (isPcRelative(relocation.type) ? bias(section, relocation) : 0), addend };
-  };
+    const sum = base + relocation.addend;
+    const isBare = symbol.type === STT.SECTION;
+    const bias = this.#bias(section, relocation, home);
+    let atom = this.locate(home, clamp(isBare ? sum + bias : base, home.size));
+    let doubtful = false;
+    if (
+      isBare &&
+      (atom.role === 'data' || atom.role === 'rodata') &&
+      (this.#bySection.get(home.index)?.length ?? 0) > 1
+    ) {
+      const { before } = this.neighbours(atom);
+      // the assembler names the section only for what is local: the start of a global variable is not meant then
+      const otherwise =
+        sum + bias === atom.start &&
+        atom.symbols.length > 0 &&
+        atom.symbols.every((each) => each.binding !== STB.LOCAL);
+      if (otherwise && before !== undefined) atom = before;
+      doubtful = !this.#isAccess(section, relocation);
+    }
+    const addend = sum - atom.start;
+    return { kind: 'atom', atom, at: addend + bias, addend, ...(doubtful ? { doubtful } : {}) };
+  }
 
-  const cache = new Map<number, readonly Reference[]>();
-  const branches = new Map<number, readonly OutwardBranch[]>();
-  const references = (atom: Atom): readonly Reference[] => {
-    const known = cache.get(atom.id);
+  /** How far a PC-relative field's meaning lies from its address: the rest of its instruction. */
+  #bias(section: ElfSection, relocation: ElfRelocation, home: ElfSection): number {
+    if (!isPcRelative(relocation.type) || (section.flags & SHF.EXECINSTR) === 0) return 0;
+    if ((this.#bySection.get(home.index)?.length ?? 0) <= 1 && !isLiteral(roleOf(home))) return 4;
+    const field = this.#fieldsOf(section).get(relocation.offset);
+    return field === undefined ? 4 : field.end - relocation.offset;
+  }
+
+  #isAccess(section: ElfSection, relocation: ElfRelocation): boolean {
+    if (roleOf(section) === 'table') return true;
+    if ((section.flags & SHF.EXECINSTR) === 0) return false;
+    return this.#fieldsOf(section).get(relocation.offset)?.access ?? false;
+  }
+
+  #fieldsOf(section: ElfSection): ReadonlyMap<number, Field> {
+    const known = this.#fields.get(section.index);
+    if (known !== undefined) return known;
+    const made = relocatedFields(section, this.#bySection.get(section.index) ?? []);
+    this.#fields.set(section.index, made);
+    return made;
+  }
+
+  references(atom: Atom): readonly Reference[] {
+    const known = this.#references.get(atom.id);
     if (known !== undefined) return known;
     const { section, start, size } = atom;
-    const list: Reference[] = [];
-    for (const relocation of within(section.relocations, start, start + size)) {
-      list.push({ offset: relocation.offset - start, type: relocation.type, target: resolve(section, relocation) });
+    const list: Reference[] = within(section.relocations, start, start + size).map((relocation) => ({
+      offset: relocation.offset - start,
+      type: relocation.type,
+      target: this.resolve(section, relocation),
+    }));
+    const outward = within(this.#outwardOf(atom), start, start + size);
+    for (const each of outward) {
+      const target = this.locate(section, each.target);
+      const at = each.target - target.start;
+      list.push({
+        offset: each.offset - start,
+        type: each.type,
+        target: { kind: 'atom', atom: target, at, addend: at - each.bias },
+        implied: true,
+      });
     }
-    const neighbours = bySection.get(section.index) ?? [];
-    if (atom.role === 'text' && neighbours.length > 1) {
-      const all = branches.get(section.index) ?? outwardBranches(section, neighbours);
-      branches.set(section.index, all);
-      for (const branch of all) {
-        if (branch.field < start || branch.field >= start + size) continue;
-        const target = locate(section, branch.target);
-        const at = branch.target - target.start;
-        list.push({
-          offset: branch.field - start,
-          type: branch.type,
-          target: { kind: 'atom', atom: target, at, addend: at - branch.bias },
-          implied: true,
-        });
-      }
-      list.sort((a, b) => a.offset - b.offset);
-    }
-    cache.set(atom.id, list);
+    if (outward.length > 0) list.sort((a, b) => a.offset - b.offset);
+    this.#references.set(atom.id, list);
     return list;
-  };
+  }
 
-  return {
-    elf,
-    atoms,
-    bytes: (atom) => (atom.section.type === SHT.NOBITS ? empty : atom.section.data.subarray(atom.start, atom.start + atom.size)),
-    references,
-    resolve,
-    locate,
-  };
-}
-
-/** R_X86_64_PC32, PLT32, PC16, PC8, PC64. */
-export function isPcRelative(type: number): boolean {
-  return type === 2 || type === 4 || type === 13 || type === 15 || type === 24;
-}
-
-/** Bytes that a relocation of this type fills in; 0 for types that are not supported. */
-export function fieldSize(type: number): number {
-  switch (type) {
-    case 1:
-    case 24:
-      return 8;
-    case 2:
-    case 4:
-    case 9:
-    case 10:
-    case 11:
-      return 4;
-    case 12:
-    case 13:
-      return 2;
-    case 14:
-    case 15:
-      return 1;
-    default:
-      return 0;
+  #outwardOf({ role, section }: Atom): readonly OutwardReference[] {
+    const all = this.#bySection.get(section.index) ?? [];
+    if (
+      (section.flags & SHF.EXECINSTR) === 0 ||
+      (role !== 'text' && role !== 'fragments' && role !== 'once') ||
+      all.length < 2
+    )
+      return [];
+    const known = this.#outward.get(section.index);
+    if (known !== undefined) return known;
+    const made = outwardReferences(section, all);
+    this.#outward.set(section.index, made);
+    return made;
   }
 }
 
-/** The relocations with start <= offset < end of a sorted list. */
-export function within(list: readonly ElfRelocation[], start: number, end: number): readonly ElfRelocation[] {
-  const first = lowerBound(list, start);
-  return list.slice(first, lowerBound(list, end));
+function isLiteral(role: SectionRole): boolean {
+  return role === 'strings' || role === 'constants';
 }
 
-function lowerBound(list: readonly ElfRelocation[], offset: number): number {
-  let low = 0;
-  for (let high = list.length; low < high; ) {
+function clamp(offset: number, size: number): number {
+  return Math.min(Math.max(offset, 0), size);
+}
+
+/** Index of the last atom that begins at or before the offset; 0 when none does. */
+function lastStart(list: readonly Atom[], offset: number): number {
+  let found = 0;
+  for (let low = 0, high = list.length - 1; low <= high; ) {
     const middle = (low + high) >> 1;
-    if (list[middle]!.offset < offset) low = middle + 1;
-    else high = middle;
+    if (list[middle]!.start <= offset) {
+      found = middle;
+      low = middle + 1;
+    } else high = middle - 1;
   }
-  return low;
+  return found;
 }
 
-type Piece = Pick<Atom, 'kind' | 'start' | 'size' | 'name' | 'symbols'>;
-
-function cutSection(section: ElfSection, symbols: readonly ElfSymbol[]): Piece[] {
-  const sorted = [...symbols].sort((a, b) => Number(a.value - b.value) || b.size - a.size || b.binding - a.binding || a.index - b.index);
-  const pieces: Piece[] = [];
-  let end = 0;
-  for (const symbol of sorted) {
-    const start = Number(symbol.value);
-    const last = pieces.at(-1);
-    if (last !== undefined && start === last.start && (start < end || last.size === 0) && symbol.size <= last.size) {
-      (last.symbols as ElfSymbol[]).push(symbol);
-      continue;
+/** Each relocated field lies in its section and ends before the next. */
+function checkRelocations(elf: ElfFile): void {
+  for (const section of elf.sections) {
+    if (roleOf(section) === 'ignored') continue;
+    let end = 0;
+    for (const { offset, type } of section.relocations) {
+      const size = fieldSize(type);
+      if (offset + size > section.size || (size > 0 && offset < end)) {
+        throw new ObjectError(
+          section,
+          `the relocation at 0x${offset.toString(16)} leaves the section or overlaps another`,
+        );
+      }
+      if (size > 0) end = offset + size;
     }
-    if (start < end) continue;
-    if (start > end) pieces.push({ kind: 'unnamed', start: end, size: start - end, name: '', symbols: [] });
-    const kind = symbol.type === STT.FUNC ? 'function' : 'data';
-    pieces.push({ kind, start, size: symbol.size, name: symbol.name, symbols: [symbol] });
-    end = start + symbol.size;
-  }
-  if (end < section.size) pieces.push({ kind: 'unnamed', start: end, size: section.size - end, name: '', symbols: [] });
-  return pieces.filter((piece) => piece.kind !== 'unnamed' || !isPadding(section, piece));
-}
-
-/** Unnamed bytes that only align what follows. */
-function isPadding(section: ElfSection, piece: Piece): boolean {
-  if (piece.size >= 64 || within(section.relocations, piece.start, piece.start + piece.size).length > 0) return false;
-  if (section.type === SHT.NOBITS) return true;
-  const bytes = section.data.subarray(piece.start, piece.start + piece.size);
-  return bytes.every((byte) => byte === 0) || (roleOf(section) === 'text' && piece.start > 0);
-}
-
-/** Out-of-line pieces have no names: each begins where something points. */
-function cutFragments(elf: ElfFile, section: ElfSection): Piece[] {
-  const starts = new Set([0]);
-  for (const other of elf.sections) {
-    if (roleOf(other) === 'ignored') continue;
-    for (const relocation of other.relocations) {
-      const symbol = elf.symbols[relocation.symbol];
-      if (symbol?.section !== section.index) continue;
-      const shift = isPcRelative(relocation.type) && roleOf(other) === 'text' ? 4 : 0;
-      starts.add(Number(symbol.value) + relocation.addend + shift);
+    if (section.relocations.length > 0 && section.type === SHT.NOBITS) {
+      throw new ObjectError(section, 'it has relocations, but no bytes');
     }
   }
-  const sorted = [...starts].filter((start) => start >= 0 && start < section.size).sort((a, b) => a - b);
-  return sorted.map((start, i) => ({ kind: 'fragment', start, size: (sorted[i + 1] ?? section.size) - start, name: '', symbols: [] }));
-}
-
-function stringAt(section: ElfSection, offset: number): { start: number; size: number } {
-  const width = Math.max(1, section.entsize);
-  const { data } = section;
-  const isEnd = (at: number): boolean => {
-    for (let i = 0; i < width; i++) if ((data[at + i] ?? 0) !== 0) return false;
-    return true;
-  };
-  let start = offset - (offset % width);
-  while (start >= width && !isEnd(start - width)) start -= width;
-  let end = offset - (offset % width);
-  while (end < data.length && !isEnd(end)) end += width;
-  return { start, size: Math.min(end + width, data.length) - start };
-}
-
-function constantAt(section: ElfSection, offset: number): { start: number; size: number } {
-  const width = Math.max(1, section.entsize);
-  const start = offset - (offset % width);
-  return { start, size: Math.min(width, section.size - start) };
-}
-
-/** A symbol that the linker or loader takes from elsewhere. */
-export function isUndefined(symbol: ElfSymbol): boolean {
-  return symbol.section === SHN.UNDEF && symbol.special === undefined;
 }

@@ -1,9 +1,10 @@
 /** Says whether two correlated atoms are the same, and if not, where and what differs first. */
 import { SHT } from '@livegraft/binfmt/elf/constants';
-import type { Atom, Reference, Target, UnitObject } from './atoms.ts';
-import { fieldSize } from './atoms.ts';
+import type { Atom, AtomTarget, Reference, Target, UnitObject } from './atoms.ts';
 import type { Correlation } from './correlate.ts';
 import { isContentOnly } from './names.ts';
+import { fieldSize, plainType } from './relocations.ts';
+import { family, holdsDescriptors } from './sections.ts';
 import type { Entry } from './special.ts';
 
 export type Difference =
@@ -21,19 +22,23 @@ export interface Side {
 export class Comparison {
   readonly #original: Side;
   readonly #patched: Side;
-  readonly #correlation: Correlation;
+  readonly correlation: Correlation;
   /** Unnamed pairs on the way down, taken as equal while they are compared (cycles). */
   readonly #open = new Set<string>();
+  /** What came out for pairs that were compared without assuming anything. */
+  readonly #known = new Map<string, boolean>();
 
   constructor(original: Side, patched: Side, correlation: Correlation) {
     this.#original = original;
     this.#patched = patched;
-    this.#correlation = correlation;
+    this.correlation = correlation;
   }
 
   /** The first difference between an original atom and the patched one, or undefined when there is none. */
   difference(a: Atom, b: Atom): Difference | undefined {
     if (a.section.type !== b.section.type || a.section.flags !== b.section.flags) return { what: 'section', offset: 0 };
+    // code may move freely, but a variable in another section (`.data..percpu`) is accessed in another way
+    if (a.kind === 'data' && family(a.section.name) !== family(b.section.name)) return { what: 'section', offset: 0 };
     const code = this.#contentDifference(a, b);
     return code ?? this.#entriesDifference(a, b);
   }
@@ -44,11 +49,13 @@ export class Comparison {
     const byte = firstByteDifference(this.#original.object, a, before, this.#patched.object, b, after);
     if (byte !== undefined) return { what: 'bytes', offset: byte };
     if (a.size !== b.size) return { what: 'size', offset: Math.min(a.size, b.size) };
-    if (before.length !== after.length) return { what: 'relocations', offset: Math.min(before.at(-1)?.offset ?? 0, after.at(-1)?.offset ?? 0) };
+    if (before.length !== after.length)
+      return { what: 'relocations', offset: Math.min(before.at(-1)?.offset ?? 0, after.at(-1)?.offset ?? 0) };
     for (let i = 0; i < before.length; i++) {
       const left = before[i]!;
       const right = after[i]!;
-      if (left.offset !== right.offset || left.type !== right.type) return { what: 'relocations', offset: Math.min(left.offset, right.offset) };
+      if (left.offset !== right.offset || plainType(left.type) !== plainType(right.type))
+        return { what: 'relocations', offset: Math.min(left.offset, right.offset) };
       if (!this.sameTarget(left.target, right.target)) {
         return { what: 'reference', offset: left.offset, before: left.target, after: right.target };
       }
@@ -72,12 +79,22 @@ export class Comparison {
   }
 
   #sameEntry(a: Entry, b: Entry): boolean {
-    if (a.table !== b.table || a.at !== b.at || a.bytes.length !== b.bytes.length || a.references.length !== b.references.length) return false;
+    if (
+      a.table !== b.table ||
+      a.at !== b.at ||
+      a.bytes.length !== b.bytes.length ||
+      a.references.length !== b.references.length
+    )
+      return false;
     const masked = (entry: Entry): Uint8Array => mask(entry.bytes, entry.references);
     if (Buffer.compare(masked(a), masked(b)) !== 0) return false;
     return a.references.every((reference, i) => {
       const other = b.references[i]!;
-      return reference.offset === other.offset && reference.type === other.type && this.sameTarget(reference.target, other.target);
+      return (
+        reference.offset === other.offset &&
+        plainType(reference.type) === plainType(other.type) &&
+        this.sameTarget(reference.target, other.target)
+      );
     });
   }
 
@@ -85,34 +102,53 @@ export class Comparison {
   sameTarget(a: Target, b: Target): boolean {
     if (a.kind === 'symbol' || b.kind === 'symbol') {
       // a file-local symbol may have become an undefined one or the other way round: that is another target
-      return a.kind === b.kind && (a as typeof b & { kind: 'symbol' }).symbol.name === (b as typeof a & { kind: 'symbol' }).symbol.name && a.addend === b.addend;
+      if (a.kind !== b.kind) return false;
+      return a.kind === 'symbol' && b.kind === 'symbol' && a.symbol.name === b.symbol.name && a.addend === b.addend;
     }
-    if (a.addend !== b.addend && !(a.atom.kind === 'string' || a.atom.kind === 'constant')) return false;
+    return this.#sameAtom(a, b);
+  }
+
+  #sameAtom(a: AtomTarget, b: AtomTarget): boolean {
     if (a.atom.kind !== b.atom.kind) return false;
+    if (a.atom.kind === 'string' || a.atom.kind === 'constant') {
+      // where in it matters too: the code may count from there in both directions
+      const left = this.#original.object.bytes(a.atom);
+      return a.at === b.at && Buffer.compare(left, this.#patched.object.bytes(b.atom)) === 0;
+    }
+    if (a.addend !== b.addend) return false;
     switch (a.atom.kind) {
-      case 'string':
-      case 'constant': {
-        const left = this.#original.object.bytes(a.atom).subarray(Math.max(0, a.at));
-        const right = this.#patched.object.bytes(b.atom).subarray(Math.max(0, b.at));
-        return Buffer.compare(left, right) === 0;
-      }
       case 'unnamed':
       case 'fragment':
+        // writable data without a name has an identity: its place
+        if (a.atom.role === 'data' && (a.atom.start !== b.atom.start || a.atom.section.name !== b.atom.section.name))
+          return false;
         return this.#sameUnnamed(a.atom, b.atom);
       case 'function':
-        return this.#correlation.patchedOf.get(a.atom) === b.atom;
+        return this.correlation.patchedOf.get(a.atom) === b.atom;
       case 'data':
         if (isContentOnly(a.atom.name) && isContentOnly(b.atom.name)) return this.#sameUnnamed(a.atom, b.atom);
-        return this.#correlation.patchedOf.get(a.atom) === b.atom;
+        if (holdsDescriptors(a.atom.section) && holdsDescriptors(b.atom.section))
+          return this.#sameUnnamed(a.atom, b.atom);
+        return this.correlation.patchedOf.get(a.atom) === b.atom;
     }
+  }
+
+  /** True when an unnamed atom holds what the other one does. */
+  sameContent(a: Atom, b: Atom): boolean {
+    return this.#sameUnnamed(a, b);
   }
 
   #sameUnnamed(a: Atom, b: Atom): boolean {
     const key = `${a.id} ${b.id}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
     if (this.#open.has(key)) return true;
+    // a chain that no compiler makes: not the same is the safe answer
+    if (this.#open.size > 500) return false;
     this.#open.add(key);
-    const same = a.section.flags === b.section.flags && this.difference(a, b) === undefined;
+    const same = this.difference(a, b) === undefined;
     this.#open.delete(key);
+    if (this.#open.size === 0) this.#known.set(key, same);
     return same;
   }
 }
@@ -133,9 +169,18 @@ function firstByteDifference(
   after: readonly Reference[],
 ): number | undefined {
   if (a.section.type === SHT.NOBITS) return undefined;
-  const left = mask(original.bytes(a), before);
-  const right = mask(patched.bytes(b), after);
+  const left = withoutLine(a, mask(original.bytes(a), before));
+  const right = withoutLine(b, mask(patched.bytes(b), after));
   const common = Math.min(left.length, right.length);
   for (let i = 0; i < common; i++) if (left[i] !== right[i]) return i;
   return undefined;
+}
+
+/** struct _ddebug has the line number in 18 bits behind its four pointers (include/linux/dynamic_debug.h): that alone is no change. */
+function withoutLine(atom: Atom, bytes: Uint8Array): Uint8Array {
+  if (!holdsDescriptors(atom.section) || bytes.length < 36) return bytes;
+  bytes[32] = 0;
+  bytes[33] = 0;
+  bytes[34]! &= 0xfc;
+  return bytes;
 }

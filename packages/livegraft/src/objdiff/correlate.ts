@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { STB } from '@livegraft/binfmt/elf/constants';
 import type { Atom, UnitObject } from './atoms.ts';
-import { fieldSize } from './atoms.ts';
-import { isNumbered, stem } from './names.ts';
+import { isNumbered, isOnceFlag, stem } from './names.ts';
+import { fieldSize, plainType } from './relocations.ts';
 
 export interface Correlation {
   /** Original atom → patched atom. */
@@ -31,21 +31,93 @@ export function correlate(original: UnitObject, patched: UnitObject): Correlatio
   };
 
   const groups = groupByStem(original, patched);
+  const left = (group: Group): Atom[] => group.before.filter((atom) => !patchedOf.has(atom));
+  const right = (group: Group): Atom[] => group.after.filter((atom) => !originalOf.has(atom));
   for (const { before, after } of groups) pairByName(before, after, pair);
-  for (const { before, after } of groups) {
-    const left = before.filter((atom) => !patchedOf.has(atom));
-    const right = after.filter((atom) => !originalOf.has(atom));
-    if (left.length === 0 || right.length === 0) continue;
-    pairByContent(original, left, patched, right, pair);
-  }
+  for (const group of groups.filter(holdsCode)) pairByContent(original, left(group), patched, right(group), pair);
+  for (const group of groups.filter(holdsCode)) pairLast(group, left(group), right(group), pair);
+  // what a variable holds at the start says little about which one it is: its users say more
   pairByReference(original, patched, patchedOf, originalOf, pair);
-  for (const { before, after } of groups) {
-    const left = before.filter((atom) => !patchedOf.has(atom));
-    const right = after.filter((atom) => !originalOf.has(atom));
-    // a variable that is alone of its name on both sides is the same one, unless its users say otherwise (above)
-    if (left.length === 1 && right.length === 1 && before.length === 1 && after.length === 1) pair(left[0]!, right[0]!, 'only one left');
+  const near = new Neighbourhood(original, patched, patchedOf, originalOf);
+  for (const group of groups.filter((each) => !holdsCode(each))) {
+    const pairNear = (a: Atom, b: Atom, why: Evidence): void => {
+      if (a.role !== 'data' || near.share(a, b)) pair(a, b, why);
+    };
+    pairByContent(original, left(group), patched, right(group), pairNear);
+    pairLast(group, left(group), right(group), pairNear);
   }
   return { patchedOf, originalOf, evidence };
+}
+
+function holdsCode({ before, after }: Group): boolean {
+  return (before[0] ?? after[0])!.kind === 'function';
+}
+
+/** What is alone of its name on both sides. */
+function pairLast(
+  group: Group,
+  left: readonly Atom[],
+  right: readonly Atom[],
+  pair: (a: Atom, b: Atom, why: Evidence) => void,
+): void {
+  if (left.length !== 1 || right.length !== 1 || group.before.length !== 1 || group.after.length !== 1) return;
+  pair(left[0]!, right[0]!, 'only one left');
+}
+
+/** Who uses a variable, before and after. */
+class Neighbourhood {
+  readonly #before: ReadonlyMap<Atom, ReadonlySet<Atom>>;
+  readonly #after: ReadonlyMap<Atom, ReadonlySet<Atom>>;
+  readonly #patchedOf: ReadonlyMap<Atom, Atom>;
+  readonly #originalOf: ReadonlyMap<Atom, Atom>;
+
+  constructor(
+    original: UnitObject,
+    patched: UnitObject,
+    patchedOf: ReadonlyMap<Atom, Atom>,
+    originalOf: ReadonlyMap<Atom, Atom>,
+  ) {
+    this.#before = usersOf(original);
+    this.#after = usersOf(patched);
+    this.#patchedOf = patchedOf;
+    this.#originalOf = originalOf;
+  }
+
+  /** True when a user of the one is a user of the other, was inlined into one, or was split off from one; or when neither has any. */
+  share(a: Atom, b: Atom): boolean {
+    const left = this.#before.get(a) ?? new Set();
+    const right = this.#after.get(b) ?? new Set();
+    if (left.size === 0 && right.size === 0) return true;
+    for (const user of left) {
+      const same = this.#patchedOf.get(user);
+      if (same !== undefined && right.has(same)) return true;
+      for (const later of right) if (this.#moved(user, same, later)) return true;
+    }
+    return false;
+  }
+
+  #moved(user: Atom, same: Atom | undefined, later: Atom): boolean {
+    const earlier = this.#originalOf.get(later);
+    const calledBefore = earlier !== undefined && (this.#before.get(user)?.has(earlier) ?? false);
+    const calledStill = same !== undefined && (this.#after.get(same)?.has(later) ?? false);
+    const callsNow = same !== undefined && (this.#after.get(later)?.has(same) ?? false);
+    const calledAlready = earlier !== undefined && (this.#before.get(earlier)?.has(user) ?? false);
+    return (calledBefore && !calledStill) || (callsNow && !calledAlready);
+  }
+}
+
+function usersOf(object: UnitObject): Map<Atom, Set<Atom>> {
+  const users = new Map<Atom, Set<Atom>>();
+  for (const atom of object.atoms) {
+    if (atom.kind === 'unnamed') continue;
+    for (const { target } of object.references(atom)) {
+      if (target.kind !== 'atom' || target.atom === atom) continue;
+      const known = users.get(target.atom);
+      if (known === undefined) users.set(target.atom, new Set([atom]));
+      else known.add(atom);
+    }
+  }
+  return users;
 }
 
 interface Group {
@@ -69,14 +141,27 @@ function groupByStem(original: UnitObject, patched: UnitObject): readonly Group[
 }
 
 /** A name without compiler's numbers is unique in its unit; a file-local one may become global and the other way round. */
-function pairByName(before: readonly Atom[], after: readonly Atom[], pair: (a: Atom, b: Atom, why: Evidence) => void): void {
-  const byName = new Map<string, Atom[]>();
-  for (const atom of before) if (!isNumbered(atom.name)) byName.set(atom.name, [...(byName.get(atom.name) ?? []), atom]);
-  for (const atom of after) {
-    const [only, ...others] = byName.get(atom.name) ?? [];
-    const twins = after.filter((other) => other.name === atom.name).length;
-    if (only !== undefined && others.length === 0 && twins === 1) pair(only, atom, 'name');
+function pairByName(
+  before: readonly Atom[],
+  after: readonly Atom[],
+  pair: (a: Atom, b: Atom, why: Evidence) => void,
+): void {
+  const left = byName(before);
+  for (const [name, [atom, ...twins]] of byName(after)) {
+    const [only, ...others] = left.get(name) ?? [];
+    if (only !== undefined && others.length === 0 && twins.length === 0) pair(only, atom!, 'name');
   }
+}
+
+function byName(atoms: readonly Atom[]): Map<string, Atom[]> {
+  const found = new Map<string, Atom[]>();
+  for (const atom of atoms) {
+    if (isNumbered(atom.name)) continue;
+    const list = found.get(atom.name);
+    if (list === undefined) found.set(atom.name, [atom]);
+    else list.push(atom);
+  }
+  return found;
 }
 
 function pairByContent(
@@ -90,10 +175,13 @@ function pairByContent(
     const map = new Map<string, Atom[]>();
     for (const atom of atoms) {
       const key = contentKey(object, atom);
-      map.set(key, [...(map.get(key) ?? []), atom]);
+      const list = map.get(key);
+      if (list === undefined) map.set(key, [atom]);
+      else list.push(atom);
     }
     return map;
   };
+  if (left.length === 0 || right.length === 0) return;
   const before = index(original, left);
   for (const [key, after] of index(patched, right)) {
     const candidates = before.get(key) ?? [];
@@ -102,7 +190,7 @@ function pairByContent(
 }
 
 /** A digest of what an atom is, free of everything that the compiler may number or place differently. */
-function contentKey(object: UnitObject, atom: Atom): string {
+export function contentKey(object: UnitObject, atom: Atom): string {
   const bytes = Uint8Array.from(object.bytes(atom));
   const hash = createHash('sha1');
   for (const reference of object.references(atom)) {
@@ -114,15 +202,15 @@ function contentKey(object: UnitObject, atom: Atom): string {
         : target.atom.kind === 'string' || target.atom.kind === 'constant'
           ? `"${Buffer.from(object.bytes(target.atom)).toString('hex')}"+${target.at}`
           : `${target.atom.kind} ${stem(target.atom.name)}+${target.addend}`;
-    hash.update(`${reference.offset} ${reference.type} ${what}\n`);
+    hash.update(`${reference.offset} ${plainType(reference.type)} ${what}\n`);
   }
   return `${atom.section.type} ${atom.size} ${hash.update(bytes).digest('hex')}`;
 }
 
 /**
  * Static locals of one name hold the same bytes more often than not (once-flags, lock keys), so content cannot tell them
- * apart; but the functions that use them can: in a pair of functions the n-th different variable of that name is the same one.
- * A pair that two functions see differently is dropped.
+ * apart; but the functions that use them can: what a function uses under that name before and after is the same one, and
+ * where it uses several, the n-th, provided that its code is the same (or that nothing depends on it: once-flags). A pair that two functions see differently is dropped.
  */
 function pairByReference(
   original: UnitObject,
@@ -137,9 +225,14 @@ function pairByReference(
     if (f.kind !== 'function') continue;
     const before = variablesByStem(original, f, (atom) => patchedOf.has(atom));
     const after = variablesByStem(patched, g, (atom) => originalOf.has(atom));
+    let same: boolean | undefined;
     for (const [key, olds] of before) {
       const news = after.get(key);
       if (news === undefined || news.length !== olds.length) continue;
+      if (olds.length > 1 && !isOnceFlag(olds[0]!.name)) {
+        same ??= contentKey(original, f) === contentKey(patched, g);
+        if (!same) continue;
+      }
       olds.forEach((old, i) => {
         votes.set(old, (votes.get(old) ?? new Set()).add(news[i]!));
         votesBack.set(news[i]!, (votesBack.get(news[i]!) ?? new Set()).add(old));

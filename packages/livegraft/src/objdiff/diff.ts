@@ -2,16 +2,17 @@
  * Two objects of one unit, original and patched → a verdict for each function, with its cause.
  * A function is unchanged only if its code, the tables about it, its cold part, and all that it reaches without a name are.
  */
-import { SHF } from '@livegraft/binfmt/elf/constants';
-import type { ElfFile, ElfSection } from '@livegraft/binfmt/elf/types';
+import type { ElfFile } from '@livegraft/binfmt/elf/types';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
-import { type Atom, cutObject, within } from './atoms.ts';
-import { Comparison, type Difference, mask, type Side } from './compare.ts';
+import { type Atom, cutObject } from './atoms.ts';
+import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, correlate, isGlobal } from './correlate.ts';
-import { coldParent, isContentOnly, stem } from './names.ts';
-import { roleOf } from './sections.ts';
-import { entriesOf, TableError } from './special.ts';
+import { settleData } from './data.ts';
+import { coldParent } from './names.ts';
+import { ObjectError } from './object-error.ts';
+import { entriesOf } from './special.ts';
+import { onceFindings, registryFindings, unnamedFindings } from './unseen.ts';
 
 export type Verdict = 'unchanged' | 'changed' | 'new' | 'removed';
 
@@ -44,37 +45,95 @@ export interface Diff {
 /** Compares two relocatable objects of the same unit. Throws LivegraftError when they are not comparable at all. */
 export function diffObjects(unit: string, before: ElfFile, after: ElfFile): Diff {
   if (before.machine !== after.machine || before.type !== after.type) {
-    throw new LivegraftError(say.objectsDiffer({ unit, what: `machine ${before.machine} and ${after.machine}, type ${before.type} and ${after.type}` }));
+    throw new LivegraftError(
+      say.objectsDiffer({
+        unit,
+        what: `machine ${before.machine} and ${after.machine}, type ${before.type} and ${after.type}`,
+      }),
+    );
   }
   const original = openSide(unit, before);
   const patched = openSide(unit, after);
   const named = correlate(original.object, patched.object);
-  const { correlation, findings: dataFindings } = settleData(unit, original, patched, named);
-  const comparison = new Comparison(original, patched, correlation);
-
-  const functions = verdicts(original, patched, correlation, comparison);
+  // a function that ftrace cannot reach is replaced by way of its callers: it counts as new, and they as changed
+  const unreachable = new Set<Atom>();
+  let settled = settle(unit, original, patched, named);
+  for (
+    let more = beyondFtrace(original, settled.functions);
+    more.length > 0;
+    more = beyondFtrace(original, settled.functions)
+  ) {
+    for (const atom of more) unreachable.add(atom);
+    settled = settle(unit, original, patched, without(named, unreachable));
+  }
+  const { correlation, comparison, functions, findings: dataFindings } = settled;
   const findings = [
     ...dataFindings,
-    ...onceFindings(unit, functions),
+    ...onceFindings(unit, functions, original, patched, comparison),
     ...registryFindings(unit, original, patched, comparison),
+    ...unnamedFindings(unit, original, patched, comparison),
   ];
   return { unit, original, patched, correlation, functions, findings };
 }
 
+function settle(unit: string, original: Side, patched: Side, named: Correlation) {
+  const { correlation, findings } = settleData(unit, original, patched, named);
+  const comparison = new Comparison(original, patched, correlation);
+  return { correlation, comparison, findings, functions: verdicts(original, patched, correlation, comparison) };
+}
+
+/** Changed functions that only this unit knows, and that were compiled without an ftrace entry (`inline`, notrace, noinstr). */
+function beyondFtrace(side: Side, functions: readonly FunctionVerdict[]): Atom[] {
+  const { elf } = side.object;
+  if (!elf.sections.some((section) => section.name === '__mcount_loc' && section.size > 0)) return [];
+  return functions
+    .filter((f) => f.verdict === 'changed' && f.original!.role === 'text' && !isGlobal(f.original!))
+    .map((f) => f.original!)
+    .filter((atom) => !hasFtraceEntry(side, atom));
+}
+
+/** By the table, or by the call itself, where the table is made later. */
+function hasFtraceEntry({ object, entries }: Side, atom: Atom): boolean {
+  if ((entries.get(atom) ?? []).some((entry) => entry.table === '__mcount_loc')) return true;
+  const [first] = object.references(atom);
+  return first?.target.kind === 'symbol' && first.target.symbol.name === '__fentry__';
+}
+
+function without({ patchedOf, originalOf, evidence }: Correlation, unreachable: ReadonlySet<Atom>): Correlation {
+  return {
+    patchedOf: new Map([...patchedOf].filter(([atom]) => !unreachable.has(atom))),
+    originalOf: new Map([...originalOf].filter(([, atom]) => !unreachable.has(atom))),
+    evidence,
+  };
+}
+
 function openSide(unit: string, elf: ElfFile): Side {
-  const object = cutObject(elf);
   try {
+    const object = cutObject(elf);
     return { object, entries: entriesOf(object) };
   } catch (error) {
-    if (error instanceof TableError) throw new LivegraftError(say.tableUnreadable({ unit, what: error.message }));
+    if (error instanceof ObjectError) throw new LivegraftError(say.tableUnreadable({ unit, what: error.message }));
     throw error;
   }
 }
 
+/** The split-off part of each function, by the function's name. */
+function coldParts(side: Side): ReadonlyMap<string, Atom> {
+  const found = new Map<string, Atom>();
+  const functions = new Set(side.object.atoms.filter((atom) => atom.kind === 'function').map((atom) => atom.name));
+  for (const atom of side.object.atoms) {
+    const parent = atom.kind === 'function' ? coldParent(atom.name) : undefined;
+    // without its function it is one itself
+    if (parent !== undefined && functions.has(parent)) found.set(parent, atom);
+  }
+  return found;
+}
+
 function verdicts(original: Side, patched: Side, correlation: Correlation, comparison: Comparison): FunctionVerdict[] {
-  const isFunction = (atom: Atom): boolean => atom.kind === 'function' && coldParent(atom.name) === undefined;
-  const coldOf = (side: Side, name: string): Atom | undefined =>
-    side.object.atoms.find((atom) => atom.kind === 'function' && coldParent(atom.name) === name);
+  const coldBefore = coldParts(original);
+  const coldAfter = coldParts(patched);
+  const parts = new Set([...coldBefore.values(), ...coldAfter.values()]);
+  const isFunction = (atom: Atom): boolean => atom.kind === 'function' && !parts.has(atom);
   const list: FunctionVerdict[] = [];
   for (const after of patched.object.atoms.filter(isFunction)) {
     const before = correlation.originalOf.get(after);
@@ -88,121 +147,19 @@ function verdicts(original: Side, patched: Side, correlation: Correlation, compa
       list.push({ ...both, verdict: 'changed', why: { difference: own } });
       continue;
     }
-    const coldBefore = coldOf(original, before.name);
-    const coldAfter = coldOf(patched, after.name);
+    const left = coldBefore.get(before.name);
+    const right = coldAfter.get(after.name);
     const cold =
-      coldBefore !== undefined && coldAfter !== undefined
-        ? comparison.difference(coldBefore, coldAfter)
-        : coldBefore !== coldAfter
+      left !== undefined && right !== undefined
+        ? comparison.difference(left, right)
+        : left !== right
           ? ({ what: 'size', offset: 0 } as const)
           : undefined;
     if (cold === undefined) list.push({ ...both, verdict: 'unchanged' });
-    else list.push({ ...both, verdict: 'changed', why: { difference: cold, part: (coldAfter ?? coldBefore!).name } });
+    else list.push({ ...both, verdict: 'changed', why: { difference: cold, part: (right ?? left!).name } });
   }
   for (const before of original.object.atoms.filter(isFunction)) {
     if (!correlation.patchedOf.has(before)) list.push({ name: before.name, verdict: 'removed', original: before });
   }
   return list;
-}
-
-/**
- * Existing variables must be as they were. A changed constant that only this unit knows is taken apart from its old self:
- * the functions that use it then count as changed and bring the new one along, all of them or none.
- */
-function settleData(unit: string, original: Side, patched: Side, named: Correlation): { correlation: Correlation; findings: Diagnostic[] } {
-  const patchedOf = new Map(named.patchedOf);
-  const originalOf = new Map(named.originalOf);
-  const correlation: Correlation = { patchedOf, originalOf, evidence: named.evidence };
-  const findings: Diagnostic[] = [];
-  const reported = new Set<Atom>();
-  for (let again = true; again; ) {
-    again = false;
-    const comparison = new Comparison(original, patched, correlation);
-    for (const [a, b] of patchedOf) {
-      if (a.kind !== 'data' || (a.role !== 'data' && a.role !== 'rodata') || isContentOnly(a.name) || reported.has(b)) continue;
-      const difference = comparison.difference(a, b);
-      if (difference === undefined) continue;
-      if (a.role === 'rodata' && b.role === 'rodata' && !isGlobal(a) && !isGlobal(b)) {
-        patchedOf.delete(a);
-        originalOf.delete(b);
-        again = true;
-        continue;
-      }
-      reported.add(b);
-      findings.push(say.dataChanged({ unit, name: b.name, section: b.section.name, what: describe(original, patched, a, b, difference) }));
-    }
-  }
-  return { correlation, findings: [...findings, ...lostState(unit, original, patched, correlation)] };
-}
-
-/** Variables of the patched object that look like ones of the original but could not be told apart. */
-function lostState(unit: string, original: Side, patched: Side, correlation: Correlation): Diagnostic[] {
-  const orphans = new Set(
-    original.object.atoms.filter((atom) => atom.role === 'data' && atom.kind === 'data' && !correlation.patchedOf.has(atom)).map((atom) => stem(atom.name)),
-  );
-  return patched.object.atoms
-    .filter((atom) => atom.role === 'data' && atom.kind === 'data' && atom.size > 0 && !correlation.originalOf.has(atom) && orphans.has(stem(atom.name)))
-    .map((atom) => (/^(__already_done|__warned|__print_once|_rs|__ret_once|__once_done|___done|__flags|___once_key|__UNIQUE_ID_ddebug|descriptor|__key)(\.|\d|$)/.test(atom.name)
-      ? say.onceFlagRestarts({ unit, name: atom.name })
-      : say.stateLost({ unit, name: atom.name })));
-}
-
-function describe(original: Side, patched: Side, a: Atom, b: Atom, difference: Difference): string {
-  if (a.section.type !== b.section.type || a.section.flags !== b.section.flags) return `it moves from ${a.section.name} to ${b.section.name}`;
-  if (a.size !== b.size) return `its size goes from ${a.size} to ${b.size} bytes`;
-  if (difference.what === 'bytes') {
-    const value = (side: Side, atom: Atom): string => {
-      const from = difference.offset & ~7;
-      return Buffer.from(side.object.bytes(atom).subarray(from, from + 8)).toString('hex');
-    };
-    return `its initial value differs at byte ${difference.offset}: ${value(original, a)} becomes ${value(patched, b)}`;
-  }
-  return `what it points to differs at byte ${difference.offset}`;
-}
-
-function onceFindings(unit: string, functions: readonly FunctionVerdict[]): Diagnostic[] {
-  return functions
-    .filter((f) => f.verdict !== 'unchanged' && (f.patched ?? f.original)!.role === 'once')
-    .map((f) => say.initChanged({ unit, name: f.name }));
-}
-
-/** Sections that act by being there must hold what they held, but for notes about the module itself. */
-function registryFindings(unit: string, original: Side, patched: Side, comparison: Comparison): Diagnostic[] {
-  const byName = (side: Side): Map<string, ElfSection[]> => {
-    const found = new Map<string, ElfSection[]>();
-    for (const section of side.object.elf.sections) {
-      const relevant = roleOf(section) === 'registry' && section.size > 0 && section.name !== '.modinfo' && (section.flags & SHF.ALLOC) !== 0;
-      if (relevant) found.set(section.name, [...(found.get(section.name) ?? []), section]);
-    }
-    return found;
-  };
-  const before = byName(original);
-  const after = byName(patched);
-  const findings: Diagnostic[] = [];
-  for (const name of new Set([...before.keys(), ...after.keys()])) {
-    const left = before.get(name) ?? [];
-    const right = after.get(name) ?? [];
-    const same = left.length === right.length && left.every((section, i) => sameSection(original, section, patched, right[i]!, comparison));
-    if (same) continue;
-    const size = (list: readonly ElfSection[]): number => list.reduce((sum, section) => sum + section.size, 0);
-    const what = size(left) === size(right) ? 'its content differs' : `${size(left)} bytes before, ${size(right)} after`;
-    findings.push(say.registryChanged({ unit, section: name, what }));
-  }
-  return findings;
-}
-
-function sameSection(original: Side, a: ElfSection, patched: Side, b: ElfSection, comparison: Comparison): boolean {
-  if (a.size !== b.size || a.relocations.length !== b.relocations.length) return false;
-  const references = (side: Side, section: ElfSection) =>
-    within(section.relocations, 0, section.size).map((relocation) => ({
-      offset: relocation.offset,
-      type: relocation.type,
-      target: side.object.resolve(section, relocation),
-    }));
-  const left = references(original, a);
-  const right = references(patched, b);
-  return (
-    Buffer.compare(mask(a.data, left), mask(b.data, right)) === 0 &&
-    left.every((reference, i) => reference.offset === right[i]!.offset && comparison.sameTarget(reference.target, right[i]!.target))
-  );
 }

@@ -10,7 +10,9 @@ export function explainCause({ name, why }: FunctionVerdict): string {
     case 'bytes':
       return `its code differs from ${at} on`;
     case 'size':
-      return part === undefined ? `its code is longer or shorter from ${at} on` : `its cold part ${part} comes, goes or has another size`;
+      return part === undefined
+        ? `its code is longer or shorter from ${at} on`
+        : `its cold part ${part} comes, goes or has another size`;
     case 'section':
       return 'it moves to another section';
     case 'relocations':

@@ -8,16 +8,28 @@ interface Extent {
   readonly size: number;
 }
 
-export interface OutwardBranch {
+/** A relocated field and the instruction it is part of. */
+export interface Field {
+  /** Section offset of the instruction's end. */
+  readonly end: number;
+  /** True when the instruction reads or writes memory at exactly this address: no register is added, no address is kept. */
+  readonly access: boolean;
+}
+
+/** A PC-relative operand without a relocation that leads out of its atom. */
+export interface OutwardReference {
   /** Section offset of the displacement. */
-  readonly field: number;
-  /** Section offset that the branch goes to. */
+  readonly offset: number;
+  /** Section offset that is meant. */
   readonly target: number;
   /** From the field to the end of the instruction, bytes. */
   readonly bias: number;
   /** The relocation type that stands for it: R_X86_64_PC32 or PC8. */
   readonly type: number;
 }
+
+/** Where sections are made to lie while they are decoded: 0 would look like "no target". */
+const BASE = 1n << 40n;
 
 type Iced = typeof import('iced-x86');
 let loaded: Iced | undefined;
@@ -28,39 +40,72 @@ function iced(): Iced {
   return loaded;
 }
 
-/** For each relocated field in the given code: section offset of the field → section offset of its instruction's end. */
-export function instructionEnds(section: ElfSection, extents: readonly Extent[]): ReadonlyMap<number, number> {
+/** The relocated fields in the given code, by section offset. */
+export function relocatedFields(section: ElfSection, extents: readonly Extent[]): ReadonlyMap<number, Field> {
+  const { Mnemonic, Register } = iced();
   const fields = new Set(section.relocations.map((relocation) => relocation.offset));
-  const ends = new Map<number, number>();
-  eachInstruction(section, extents, (start, end) => {
-    for (let at = start; at < end; at++) if (fields.has(at)) ends.set(at, end);
+  const found = new Map<number, Field>();
+  eachInstruction(section, extents, (start, end, instruction, decoder) => {
+    for (let at = start; at < end; at++) {
+      if (!fields.has(at)) continue;
+      const constants = decoder.getConstantOffsets(instruction);
+      const plain =
+        constants.displacementSize > 0 &&
+        start + constants.displacementOffset === at &&
+        instruction.mnemonic !== Mnemonic.Lea &&
+        instruction.memoryIndex === Register.None &&
+        (instruction.memoryBase === Register.None || instruction.memoryBase === Register.RIP);
+      constants.free();
+      found.set(at, { end, access: plain });
+    }
   });
-  return ends;
+  return found;
 }
 
 /**
- * Branches that leave their atom without a relocation: the assembler resolves those between functions of one section
- * (`.noinstr.text`, `.sched.text`, objects built without -ffunction-sections).
+ * What leaves its atom without a relocation, by rising offset: the assembler resolves branches and addresses between
+ * the functions of one section (`.noinstr.text`, `.sched.text`, objects built without -ffunction-sections).
  */
-export function outwardBranches(section: ElfSection, extents: readonly Extent[]): readonly OutwardBranch[] {
+export function outwardReferences(section: ElfSection, extents: readonly Extent[]): readonly OutwardReference[] {
   const { FlowControl } = iced();
   const relocated = new Set(section.relocations.map((relocation) => relocation.offset));
-  const found: OutwardBranch[] = [];
+  const found: OutwardReference[] = [];
   eachInstruction(section, extents, (start, end, instruction, decoder, extent) => {
     const flow = instruction.flowControl;
     const near =
-      flow === FlowControl.Call || flow === FlowControl.UnconditionalBranch || flow === FlowControl.ConditionalBranch;
-    if (!near || instruction.nearBranchTarget === 0n) return;
+      (flow === FlowControl.Call ||
+        flow === FlowControl.UnconditionalBranch ||
+        flow === FlowControl.ConditionalBranch) &&
+      instruction.nearBranchTarget !== 0n;
+    const memory = instruction.isIpRelMemoryOperand;
+    if (!near && !memory) return;
     const constants = decoder.getConstantOffsets(instruction);
-    const field = start + constants.immediateOffset;
-    const size = constants.immediateSize;
+    const field = start + (near ? constants.immediateOffset : constants.displacementOffset);
+    const size = near ? constants.immediateSize : constants.displacementSize;
     constants.free();
     if (size === 0 || relocated.has(field)) return;
-    const target = Number(BigInt.asIntN(64, instruction.nearBranchTarget));
+    const target = Number((near ? instruction.nearBranchTarget : instruction.ipRelMemoryAddress) - BASE);
     if (target >= extent.start && target < extent.start + extent.size) return;
-    found.push({ field, target, bias: end - field, type: size === 1 ? 15 : 2 });
+    found.push({ offset: field, target, bias: end - field, type: size === 1 ? 15 : 2 });
   });
-  return found;
+  return found.sort((a, b) => a.offset - b.offset);
+}
+
+/** True unless the code in [start, end) ends with an instruction that never goes on to the next. */
+export function fallsThrough(section: ElfSection, start: number, end: number): boolean {
+  const { FlowControl } = iced();
+  let falls = true;
+  eachInstruction(section, [{ start, size: end - start }], (_, stop, instruction) => {
+    const flow = instruction.flowControl;
+    falls = !(
+      stop === end &&
+      (flow === FlowControl.UnconditionalBranch ||
+        flow === FlowControl.IndirectBranch ||
+        flow === FlowControl.Return ||
+        flow === FlowControl.Exception)
+    );
+  });
+  return falls;
 }
 
 type Visit = (
@@ -75,8 +120,12 @@ function eachInstruction(section: ElfSection, extents: readonly Extent[], visit:
   const { Decoder, DecoderOptions, Instruction } = iced();
   const instruction = new Instruction();
   for (const extent of extents) {
-    const decoder = new Decoder(64, section.data.subarray(extent.start, extent.start + extent.size), DecoderOptions.None);
-    decoder.ip = BigInt(extent.start);
+    const decoder = new Decoder(
+      64,
+      section.data.subarray(extent.start, extent.start + extent.size),
+      DecoderOptions.None,
+    );
+    decoder.ip = BASE + BigInt(extent.start);
     while (decoder.canDecode) {
       const start = extent.start + decoder.position;
       decoder.decodeOut(instruction);

@@ -30,3 +30,10 @@ export function isContentOnly(name: string): boolean {
 export function isPaddingName(name: string): boolean {
   return name.startsWith('__pfx_') || name.startsWith('__cfi_');
 }
+
+/** Static variables whose loss costs nothing but a message that comes once more: once-flags, rate limits, lock classes. */
+export function isOnceFlag(name: string): boolean {
+  return /^(__already_done|__warned|__print_once|_rs|__ret_once|__once_done|___done|__flags|___once_key|__key)(\.|\d|$)/.test(
+    name,
+  );
+}

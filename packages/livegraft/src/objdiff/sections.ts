@@ -10,9 +10,12 @@ import type { ElfSection } from '@livegraft/binfmt/elf/types';
  * - `table`: entries that belong to functions (`special.ts`)
  * - `fragments`: out-of-line code and replacements that tables and functions point into
  * - `once`: code and data that is gone after start-up (`__init`) or never runs again
- * - `registry`: content acts by merely being in the module (exports, parameters, tracepoints)
+ * - `registry`: content acts by merely being in the module (exports, parameters, tracepoints), and what is not known
  * - `ignored`: notes, debug information, what the linker throws away
  */
+/** SHT_X86_64_UNWIND */
+const EH_FRAME = 0x70000001;
+
 export type SectionRole =
   | 'text'
   | 'data'
@@ -42,21 +45,50 @@ const tables = new Set([
   '.orc_unwind_ip',
 ]);
 const fragments = new Set(['.altinstr_replacement', '.altinstr_aux', '.fixup']);
-const registries =
-  /^(___?ksymtab|___?kcrctab|__kflagstab|__param|__modver|__tracepoints|_ftrace_events|_ftrace_eval_map|__bpf_raw_tp_map|__trace_printk_fmt|__verbose|\.printk_index|\.modinfo|\.ctors|\.init_array|___srcu_struct_ptrs|_error_injection_whitelist|_kprobe_blacklist|\.con_initcall|\.initcall|__patchable_function_entries|\.gnu\.linkonce|__versions|\.kunit_|__bpf_kfunc|\.BTF_ids|__dyndbg_classes|__tracepoint_check|_ftrace_annotated_branch|_ftrace_branch)/;
-const once = /^\.(init|exit|meminit|memexit|head|cpuinit|devinit)\.|^\.(init|exit)\.(text|data|rodata)|^\.ref\.data\.init|^\.data\.\.init_percpu/;
+/** Ordinary variables and constants; the kernel names many sections of its own that way (`.data..read_mostly`, `.data..percpu`). */
+const ordinary = /^\.(ref\.)?(data|rodata|bss)($|[._])/;
+/** Descriptors of pr_debug(): the loader registers a module's own (kernel/module/main.c). */
+const descriptors = new Set(['__dyndbg', '__verbose']);
+/** For unwinders in user space, debuggers and indexes: nothing in the kernel acts on them. */
+const unread = /^\.(eh_frame|sframe|orc_header|printk_index|discard|note|llvm)/;
+const once =
+  /^\.(init|exit|meminit|memexit|head|cpuinit|devinit)\.|^\.(init|exit)\.(text|data|rodata)|^\.ref\.data\.init|^\.data\.\.init_percpu/;
+
+const roles = new WeakMap<ElfSection, SectionRole>();
 
 export function roleOf(section: ElfSection): SectionRole {
-  const { name, flags, type } = section;
-  if ((flags & SHF.ALLOC) === 0 || name.startsWith('.discard') || name.startsWith('.note') || (flags & SHF.EXCLUDE) !== 0) {
-    return 'ignored';
-  }
-  if (type !== SHT.PROGBITS && type !== SHT.NOBITS) return type === SHT.NOTE ? 'ignored' : 'registry';
+  const known = roles.get(section);
+  if (known !== undefined) return known;
+  const role = decide(section);
+  roles.set(section, role);
+  return role;
+}
+
+function decide({ name, flags, type }: ElfSection): SectionRole {
+  if ((flags & SHF.ALLOC) === 0 || unread.test(name) || (flags & SHF.EXCLUDE) !== 0) return 'ignored';
   if (tables.has(name)) return 'table';
+  if (type !== SHT.PROGBITS && type !== SHT.NOBITS)
+    return type === SHT.NOTE || type === EH_FRAME ? 'ignored' : 'registry';
   if (fragments.has(name)) return 'fragments';
   if (once.test(name)) return 'once';
-  if (registries.test(name)) return 'registry';
   if ((flags & SHF.EXECINSTR) !== 0) return 'text';
+  if (!ordinary.test(name) && !descriptors.has(name)) return 'registry';
   if ((flags & SHF.MERGE) !== 0) return (flags & SHF.STRINGS) !== 0 ? 'strings' : 'constants';
   return (flags & SHF.WRITE) !== 0 ? 'data' : 'rodata';
+}
+
+/** True for a section of pr_debug() descriptors. */
+export function holdsDescriptors(section: ElfSection): boolean {
+  return descriptors.has(section.name);
+}
+
+/** What a section is when the compiler's splitting by name is undone: `.data.count.3` and `.data.count` are `.data`. */
+export function family(name: string): string {
+  const literal = /^\.rodata\..*(str\d+\.\d+)$/.exec(name);
+  if (literal !== null) return `.rodata.${literal[1]}`;
+  const split = /^(\.text\.unlikely|\.text\.hot|\.text|\.data\.rel\.ro|\.data\.rel|\.data|\.rodata|\.bss)\.[^.]/.exec(
+    name,
+  );
+  if (split === null || /^\.rodata\.(cst|str)\d/.test(name)) return name;
+  return split[1]!;
 }

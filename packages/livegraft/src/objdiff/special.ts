@@ -1,17 +1,18 @@
 /**
  * Tables whose entries belong to functions: where a BUG is, which instruction an alternative replaces, what a return site is.
- * The size of an entry is read from the section itself: its relocations repeat with the entries' stride
- * (struct bug_entry, exception_table_entry, alt_instr, jump_entry … differ between kernels; no table by version here).
  */
 import { SHF, SHT } from '@livegraft/binfmt/elf/constants';
 import type { ElfRelocation, ElfSection } from '@livegraft/binfmt/elf/types';
 import type { Atom, Reference, UnitObject } from './atoms.ts';
-import { within } from './atoms.ts';
+import { ObjectError } from './object-error.ts';
+import { within } from './relocations.ts';
 import { roleOf } from './sections.ts';
+import { alternativeLengths, countOf, overwritten, strideOf } from './table-layout.ts';
 
 export interface Entry {
   /** The table's section name. */
   readonly table: string;
+  readonly section: ElfSection;
   /** Offset in the table, bytes. */
   readonly start: number;
   readonly bytes: Uint8Array;
@@ -21,8 +22,10 @@ export interface Entry {
   readonly owner: Atom;
   /** Offset in the owner, bytes. */
   readonly at: number;
-  /** For .orc_unwind_ip: the bytes of the same entry of .orc_unwind. */
-  readonly orc?: Uint8Array;
+  /** Bytes of the owner, from `at` on, that the kernel overwrites when it applies this entry; 0 where it keeps their operands. */
+  readonly overwrites: number;
+  /** For .orc_unwind_ip: the same entry of .orc_unwind. */
+  readonly orc?: { readonly section: ElfSection; readonly bytes: Uint8Array };
 }
 
 /** The entries of one object, by the atom they are about. */
@@ -32,35 +35,36 @@ export function entriesOf(object: UnitObject): ReadonlyMap<Atom, readonly Entry[
   for (const section of object.elf.sections) {
     if (roleOf(section) !== 'table' || section.type === SHT.NOBITS || section.size === 0 || section === orc) continue;
     const stride = strideOf(section, (relocation) => pointsToCode(object, section, relocation));
-    const count = section.size / stride;
-    const orcStride = section.name === '.orc_unwind_ip' && orc !== undefined ? orc.size / count : 0;
-    if (!Number.isInteger(orcStride)) throw new TableError(section, `${orc?.size} bytes of .orc_unwind for ${count} entries`);
+    const count = countOf(section, stride);
+    const orcStride = section.name === '.orc_unwind_ip' ? (orc?.size ?? 0) / count : 0;
+    if (section.name === '.orc_unwind_ip' && (!Number.isInteger(orcStride) || orcStride < 1)) {
+      throw new ObjectError(section, `${orc?.size ?? 0} bytes of .orc_unwind for ${count} entries`);
+    }
     for (let start = 0; start < section.size; start += stride) {
       const entry = readEntry(object, section, start, stride);
       const index = start / stride;
       const whole: Entry =
-        orcStride > 0 ? { ...entry, orc: orc!.data.subarray(index * orcStride, (index + 1) * orcStride) } : entry;
+        orcStride > 0
+          ? { ...entry, orc: { section: orc!, bytes: orc!.data.subarray(index * orcStride, (index + 1) * orcStride) } }
+          : entry;
       const list = found.get(entry.owner) ?? [];
       list.push(whole);
       found.set(entry.owner, list);
     }
   }
-  for (const list of found.values()) list.sort((a, b) => a.table.localeCompare(b.table) || a.at - b.at || a.start - b.start);
+  for (const list of found.values()) {
+    list.sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : a.at - b.at || a.start - b.start));
+  }
   return found;
 }
 
-/** A table whose layout could not be read from its relocations. */
-export class TableError extends Error {
-  override readonly name = 'TableError';
-  readonly section: string;
-  constructor(section: ElfSection, what: string) {
-    super(`${section.name}: ${what}`);
-    this.section = section.name;
-  }
-}
-
 function readEntry(object: UnitObject, section: ElfSection, start: number, stride: number): Entry {
-  const relocations = within(section.relocations, start, start + stride);
+  const bytes = new Uint8Array(stride);
+  bytes.set(section.data.subarray(start, start + stride));
+  const all = within(section.relocations, start, start + stride);
+  const alternative = section.name === '.altinstructions' ? alternativeLengths(section, bytes) : undefined;
+  // an empty replacement lies nowhere: its address is that of the next one
+  const relocations = alternative?.replacement === 0 ? all.slice(0, 1) : all;
   const references = relocations.map(
     (relocation): Reference => ({
       offset: relocation.offset - start,
@@ -69,41 +73,25 @@ function readEntry(object: UnitObject, section: ElfSection, start: number, strid
     }),
   );
   const first = references[0]?.target;
-  if (first?.kind !== 'atom') throw new TableError(section, `the entry at 0x${start.toString(16)} does not point into this object`);
+  if (first?.kind !== 'atom')
+    throw new ObjectError(section, `the entry at 0x${start.toString(16)} does not point into this object`);
+  const handler = section.name === '__ex_table' ? references[2]?.target : undefined;
+  if (handler?.kind === 'atom' && handler.at !== 0) {
+    throw new ObjectError(section, 'entries of 8 bytes, as before Linux 4.6, are not known');
+  }
   return {
     table: section.name,
+    section,
     start,
-    bytes: section.data.subarray(start, start + stride),
+    bytes,
     references,
     owner: first.atom,
     at: first.at,
+    overwrites: overwritten(section, bytes),
   };
 }
 
 function pointsToCode(object: UnitObject, section: ElfSection, relocation: ElfRelocation): boolean {
   const target = object.resolve(section, relocation);
   return target.kind === 'atom' && (target.atom.section.flags & SHF.EXECINSTR) !== 0;
-}
-
-/**
- * The size of one entry, bytes: the smallest period that the section's relocations (offset and type) follow,
- * each entry beginning with one that points to code of this object. Throws TableError when there is none.
- */
-export function strideOf(section: ElfSection, isCode: (relocation: ElfRelocation) => boolean): number {
-  const { relocations, size } = section;
-  if (relocations.length === 0 || relocations[0]!.offset !== 0) throw new TableError(section, 'its first bytes are not relocated');
-  for (let stride = 4; stride <= size; stride++) {
-    if (size % stride !== 0 || relocations.length % (size / stride) !== 0 || !repeats(relocations, stride, size)) continue;
-    const each = relocations.length / (size / stride);
-    if (relocations.every((relocation, i) => i % each !== 0 || isCode(relocation))) return stride;
-  }
-  throw new TableError(section, `no entry size fits its ${relocations.length} relocations and ${size} bytes`);
-}
-
-function repeats(relocations: readonly ElfRelocation[], stride: number, size: number): boolean {
-  const each = relocations.length / (size / stride);
-  return relocations.every((relocation, i) => {
-    const pattern = relocations[i % each]!;
-    return relocation.offset === Math.floor(i / each) * stride + pattern.offset && relocation.type === pattern.type && pattern.offset < stride;
-  });
 }

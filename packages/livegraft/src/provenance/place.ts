@@ -4,14 +4,26 @@
  * a function is equal when its bytes are (relocated fields masked) and each relocated field refers to the same thing.
  */
 import { SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
-import { type Atom, fieldSize, type Reference, type UnitObject } from '../objdiff/atoms.ts';
-import { coldParent } from '../objdiff/names.ts';
+import type { Atom, Reference, UnitObject } from '../objdiff/atoms.ts';
+import { fieldSize } from '../objdiff/relocations.ts';
 import type { ShippedObject } from './shipped.ts';
 
 export type FunctionProof =
   | { readonly state: 'equal'; readonly name: string; readonly address: bigint; readonly size: number }
-  | { readonly state: 'bytes-differ'; readonly name: string; readonly offset: number; readonly rebuilt: string; readonly shipped: string }
-  | { readonly state: 'reference-differs'; readonly name: string; readonly offset: number; readonly rebuilt: string; readonly shipped: string }
+  | {
+      readonly state: 'bytes-differ';
+      readonly name: string;
+      readonly offset: number;
+      readonly rebuilt: string;
+      readonly shipped: string;
+    }
+  | {
+      readonly state: 'reference-differs';
+      readonly name: string;
+      readonly offset: number;
+      readonly rebuilt: string;
+      readonly shipped: string;
+    }
   /** A weak definition that another unit's took the place of. */
   | { readonly state: 'overridden'; readonly name: string }
   | { readonly state: 'absent'; readonly name: string };
@@ -19,22 +31,36 @@ export type FunctionProof =
 export interface Placement {
   /** By function name of the rebuilt object. */
   readonly functions: ReadonlyMap<string, FunctionProof>;
-  /** Where a symbol of the rebuilt unit (function or variable) is in the shipped object; undefined when that is not known. */
+  /** The rebuilt unit that was placed. */
+  readonly proof?: UnitObject;
+  /**
+   * Where a symbol of the rebuilt unit (function or variable) must be in the shipped object; whether one of that name is there,
+   * the object says. Undefined when that is not known.
+   */
   addressOf(name: string): bigint | undefined;
 }
 
 export function placeUnit(proof: UnitObject, shipped: ShippedObject): Placement {
   const bases = new Map<number, bigint>();
   const code = proof.atoms.filter((atom) => atom.kind === 'function');
-  for (const section of new Set(code.map((atom) => atom.section.index))) {
-    const base = baseOfCode(proof, code.filter((atom) => atom.section.index === section), shipped);
+  const bySection = new Map<number, Atom[]>();
+  for (const atom of code) {
+    const list = bySection.get(atom.section.index);
+    if (list === undefined) bySection.set(atom.section.index, [atom]);
+    else list.push(atom);
+  }
+  for (const [section, list] of bySection) {
+    const base = baseOfCode(proof, list, shipped);
     if (base !== undefined) bases.set(section, base);
   }
   const functions = new Map<string, FunctionProof>();
   const votes = new Map<number, Map<bigint, number>>();
   for (const atom of code) {
     const base = bases.get(atom.section.index);
-    const result = proveBytes(proof, atom, base, shipped);
+    // two of one name: nothing says which of them a name means
+    const result = functions.has(atom.name)
+      ? ({ state: 'absent', name: atom.name } as const)
+      : proveBytes(proof, atom, base, shipped);
     functions.set(atom.name, result);
     if (result.state === 'equal') collectBases(proof, atom, result.address, shipped, votes);
   }
@@ -46,14 +72,16 @@ export function placeUnit(proof: UnitObject, shipped: ShippedObject): Placement 
     const result = functions.get(atom.name)!;
     if (result.state === 'equal') functions.set(atom.name, proveReferences(proof, atom, result, bases, shipped));
   }
-  return { functions, addressOf: (name) => addressOf(proof, name, bases, shipped) };
+  return { functions, proof, addressOf: (name) => addressOf(proof, name, bases, shipped) };
 }
 
 /** The base that makes most of a section's functions equal, among those that their names suggest. */
 function baseOfCode(proof: UnitObject, functions: readonly Atom[], shipped: ShippedObject): bigint | undefined {
   const votes = new Map<bigint, number>();
   for (const atom of functions) {
-    const bases = new Set(atom.symbols.flatMap((symbol) => shipped.named(symbol.name)).map((symbol) => symbol.address - BigInt(atom.start)));
+    const bases = new Set(
+      atom.symbols.flatMap((symbol) => shipped.named(symbol.name)).map((symbol) => symbol.address - BigInt(atom.start)),
+    );
     for (const base of bases) {
       const same = firstDifference(proof, atom, base + BigInt(atom.start), shipped) === undefined;
       votes.set(base, (votes.get(base) ?? 0) + (same ? 1000 + atom.size : 1));
@@ -68,7 +96,8 @@ function firstDifference(proof: UnitObject, atom: Atom, address: bigint, shipped
   if (there === undefined) return 0;
   const here = proof.bytes(atom);
   const masked = new Uint8Array(atom.size);
-  for (const { offset, type } of proof.references(atom).filter((reference) => !reference.implied)) masked.fill(1, offset, offset + fieldSize(type));
+  for (const { offset, type } of proof.references(atom).filter((reference) => !reference.implied))
+    masked.fill(1, offset, offset + fieldSize(type));
   for (let i = 0; i < atom.size; i++) if (masked[i] === 0 && here[i] !== there[i]) return i;
   return undefined;
 }
@@ -87,11 +116,23 @@ function proveBytes(proof: UnitObject, atom: Atom, base: bigint | undefined, shi
   const offset = firstDifference(proof, atom, address, shipped);
   if (offset === undefined) return { state: 'equal', name, address, size };
   const rebuilt = hex(proof.bytes(atom).subarray(offset, offset + 8));
-  return { state: 'bytes-differ', name, offset, rebuilt, shipped: hex(shipped.bytes(address + BigInt(offset), Math.min(8, size - offset)) ?? new Uint8Array()) };
+  return {
+    state: 'bytes-differ',
+    name,
+    offset,
+    rebuilt,
+    shipped: hex(shipped.bytes(address + BigInt(offset), Math.min(8, size - offset)) ?? new Uint8Array()),
+  };
 }
 
 /** Each reference of equal code to the unit's own data says where that data's section lies. */
-function collectBases(proof: UnitObject, atom: Atom, address: bigint, shipped: ShippedObject, votes: Map<number, Map<bigint, number>>): void {
+function collectBases(
+  proof: UnitObject,
+  atom: Atom,
+  address: bigint,
+  shipped: ShippedObject,
+  votes: Map<number, Map<bigint, number>>,
+): void {
   for (const { offset, type, target } of proof.references(atom)) {
     if (target.kind !== 'atom' || !hasBase(target.atom)) continue;
     const there = shipped.reference(address + BigInt(offset), type);
@@ -144,7 +185,8 @@ function mismatch(
     const address = there.value - BigInt(target.addend);
     const wanted = shipped.named(name);
     // what the linker itself defines may have no symbol: nothing to compare with then
-    if (wanted.length === 0 || wanted.some((symbol) => symbol.address === BigInt.asUintN(64, address))) return undefined;
+    if (wanted.length === 0 || wanted.some((symbol) => symbol.address === BigInt.asUintN(64, address)))
+      return undefined;
     return { rebuilt: name, shipped: found };
   }
   if (there.kind === 'external') return { rebuilt: target.atom.name || target.atom.section.name, shipped: found };
@@ -164,24 +206,24 @@ function mismatch(
   return { rebuilt: `${target.atom.name || target.atom.section.name}+0x${target.at.toString(16)}`, shipped: found };
 }
 
-function addressOf(proof: UnitObject, name: string, bases: ReadonlyMap<number, bigint>, shipped: ShippedObject): bigint | undefined {
+function addressOf(
+  proof: UnitObject,
+  name: string,
+  bases: ReadonlyMap<number, bigint>,
+  shipped: ShippedObject,
+): bigint | undefined {
   const symbol = proof.elf.symbols.find(
-    (each) => each.name === name && each.section !== 0 && (each.type === STT.FUNC || each.type === STT.OBJECT || each.type === STT.NOTYPE),
+    (each) =>
+      each.name === name &&
+      each.section !== 0 &&
+      (each.type === STT.FUNC || each.type === STT.OBJECT || each.type === STT.NOTYPE),
   );
   const base = symbol === undefined ? undefined : bases.get(symbol.section);
   if (symbol === undefined) return undefined;
   const candidates = shipped.named(name);
-  if (base !== undefined) {
-    const address = base + symbol.value;
-    return candidates.some((candidate) => candidate.address === address) ? address : undefined;
-  }
+  if (base !== undefined) return base + symbol.value;
   const isCode = proof.elf.sections[symbol.section]?.type === SHT.PROGBITS && symbol.type === STT.FUNC;
   return candidates.length === 1 && !isCode ? candidates[0]!.address : undefined;
-}
-
-/** True for functions that get replaced as part of another one. */
-export function isPartOfAnother(name: string): boolean {
-  return coldParent(name) !== undefined;
 }
 
 function nameAt(shipped: ShippedObject, value: bigint): string {
@@ -189,10 +231,16 @@ function nameAt(shipped: ShippedObject, value: bigint): string {
 }
 
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex').replace(/(..)(?=.)/g, '$1 ');
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(..)(?=.)/g, '$1 ');
 }
 
 function quote(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return JSON.stringify(Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1').slice(0, 60));
+  return JSON.stringify(
+    Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
+      .toString('latin1')
+      .slice(0, 60),
+  );
 }

@@ -84,11 +84,13 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
   const base = (section: number): bigint => BigInt(section + 1) << 40n;
   const sectionAt = (address: bigint): ElfSection | undefined => elf.sections[Number(address >> 40n) - 1];
   const offsetOf = (address: bigint): number => Number(address & ((1n << 40n) - 1n));
-  const defined = elf.symbols.filter((symbol) => symbol.name !== '' && symbol.section !== SHN.UNDEF && symbol.special === undefined);
+  const defined = elf.symbols.filter(
+    (symbol) => symbol.name !== '' && symbol.section !== SHN.UNDEF && symbol.special === undefined,
+  );
   // kernel/module/kallsyms.c, is_core_symbol(): what stays once the module is live
   const stays = defined.filter((symbol) => {
     const section = elf.sections[symbol.section]!;
-    return (section.flags & SHF.ALLOC) !== 0 && !/^\.(init|ref\.init)/.test(section.name);
+    return (section.flags & SHF.ALLOC) !== 0 && !section.name.startsWith('.init');
   });
   const shape = (symbol: (typeof defined)[number]): ShippedSymbol => ({
     name: symbol.name,
@@ -134,11 +136,15 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
       const known = relocations.get(section.index) ?? new Map(section.relocations.map((each) => [each.offset, each]));
       relocations.set(section.index, known);
       const relocation = known.get(offsetOf(address));
-      if (relocation === undefined || relocation.type !== type) {
+      const isCall = (each: number): boolean => each === 2 || each === 4;
+      if (relocation === undefined || (relocation.type !== type && !(isCall(relocation.type) && isCall(type)))) {
         // ld -r resolves branches within a section itself
-        const field = (type === 2 || type === 4) && relocation === undefined ? bytes(address, 4) : undefined;
+        const field = isCall(type) && relocation === undefined ? bytes(address, 4) : undefined;
         if (field === undefined) return undefined;
-        return { kind: 'address', value: BigInt(new DataView(field.buffer, field.byteOffset, 4).getInt32(0, true)) + address };
+        return {
+          kind: 'address',
+          value: BigInt(new DataView(field.buffer, field.byteOffset, 4).getInt32(0, true)) + address,
+        };
       }
       const symbol = elf.symbols[relocation.symbol]!;
       if (symbol.section === SHN.UNDEF) return { kind: 'external', name: symbol.name, addend: relocation.addend };
@@ -148,7 +154,9 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
     unstable(wanted) {
       const live = byName.get(wanted) ?? [];
       const coming = early.get(wanted) ?? [];
-      return live.some((symbol, i) => coming[i]?.address !== symbol.address) || (live.length === 1 && coming.length > 1);
+      return (
+        live.some((symbol, i) => coming[i]?.address !== symbol.address) || (live.length === 1 && coming.length > 1)
+      );
     },
   };
 }

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest';
+import { type GlueFacts, type GlueObject, newFunctionName, writeGlue } from './glue.ts';
+
+const facts: GlueFacts = {
+  module: 'livegraft_fix',
+  description: 'livepatch of 6.1: "quoted" \\ and */ ends\nhere, ü',
+  replace: false,
+  info: [['livegraft', '0.1.0']],
+};
+const f = (name: string, position = 0) => ({ name, position, source: `${name}.c` });
+const vmlinux: GlueObject = { name: 'vmlinux', functions: [f('a'), f('b', 2)], forget: false };
+const ext4: GlueObject = { name: 'ext4', functions: [f('c.isra.0')], forget: false };
+
+describe('writeGlue', () => {
+  test('functions are numbered through all objects; vmlinux has no name', async () => {
+    const text = await writeGlue(facts, [vmlinux, ext4]);
+    expect(text).toContain('{ .old_name = "a", .old_sympos = 0, .new_func = livegraft_new_0 },');
+    expect(text).toContain('{ .old_name = "b", .old_sympos = 2, .new_func = livegraft_new_1 },');
+    expect(text).toContain('{ .old_name = "c.isra.0", .old_sympos = 0, .new_func = livegraft_new_2 },');
+    expect(text).toMatch(/\{ {1}\.funcs = functions_0, \},\n\t\{ \.name = "ext4", \.funcs = functions_1, \},\n\t\{ \}/);
+    expect(newFunctionName(2)).toBe('livegraft_new_2');
+  });
+
+  test('text from outside stays text: in strings and in comments', async () => {
+    const text = await writeGlue(facts, [vmlinux]);
+    const [comment] = text.match(/^\/\* livepatch.*$/m)!;
+    expect(comment).toBe('/* livepatch of 6.1: "quoted" \\ and * / ends here, ü */');
+    expect(text).toContain(
+      'MODULE_DESCRIPTION("livepatch of 6.1: \\"quoted\\" \\\\ and */ ends\\012here, \\303\\274");',
+    );
+    expect(text).toContain('MODULE_INFO(livegraft, "0.1.0");');
+  });
+
+  test('atomic replacement only when asked for', async () => {
+    expect(await writeGlue(facts, [vmlinux])).not.toContain('.replace');
+    expect(await writeGlue({ ...facts, replace: true }, [vmlinux])).toContain('\t.replace = true,\n');
+  });
+
+  test('the code that clears relocations is there when an object needs it, and only for that', async () => {
+    expect(await writeGlue(facts, [vmlinux, ext4])).not.toContain('livegraft_forget');
+    const text = await writeGlue(facts, [vmlinux, { ...ext4, forget: true }]);
+    expect(text).toContain('static void livegraft_forget(struct klp_object *obj)');
+    expect(text.match(/\.callbacks = \{ \.post_unpatch = livegraft_forget \}/g)).toHaveLength(1);
+  });
+});

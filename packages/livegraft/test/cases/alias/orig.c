@@ -1,0 +1,3 @@
+int f(int x) { return x + 1; }
+int f_too(int x) __attribute__((alias("f")));
+int g(int x) { return f_too(x) + 2; }

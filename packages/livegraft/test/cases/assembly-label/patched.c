@@ -1,0 +1,2 @@
+asm(".pushsection .text.stub,\"ax\"\n\t.globl stub\nstub:\tmov $2, %eax\n\tret\n\t.popsection");
+int f(int x) { return x; }

@@ -1,0 +1,2 @@
+asm(".pushsection .text.stub,\"ax\"\n\tmov $1, %eax\n\tret\n\t.popsection");
+int f(int x) { return x; }

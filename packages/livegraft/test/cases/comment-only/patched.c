@@ -1,0 +1,1 @@
+/* adds one */ int f(int x) { return x + 1; }

@@ -1,0 +1,2 @@
+int limit = 5;
+int f(int x) { return x > limit; }

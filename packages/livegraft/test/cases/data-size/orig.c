@@ -1,0 +1,2 @@
+int seen[4];
+int f(int x) { return seen[x & 3]; }

@@ -1,0 +1,4 @@
+static __attribute__((noinline)) int handler(int x) { return x + 1; }
+int (*hook)(int) = handler;
+void add(int (*)(int));
+void f(void) { add(handler); }

@@ -1,0 +1,4 @@
+static inline int twice(int x) { return 3 * x; }
+int f(int x) { return twice(x) + 1; }
+int g(int x) { return twice(x) - 1; }
+int h(int x) { return x; }

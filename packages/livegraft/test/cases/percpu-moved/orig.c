@@ -1,0 +1,2 @@
+int hits = 1;
+int f(void) { return 1; }

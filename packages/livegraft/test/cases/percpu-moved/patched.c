@@ -1,0 +1,2 @@
+__attribute__((section(".data..percpu"))) int hits = 1;
+int f(void) { return 1; }

@@ -1,0 +1,1 @@
+asm(".pushsection .noinstr.text,\"ax\"\n\t.type a,@function\na:\tret\n\t.size a, . - a\n\t.type b,@function\nb:\tret\n\t.size b, . - b\n\t.type f,@function\nf:\tcall a\n\tret\n\t.size f, . - f\n\t.popsection");

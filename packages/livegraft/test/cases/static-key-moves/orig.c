@@ -1,0 +1,3 @@
+int a(int x) { return x + 1; }
+int c(int x) { return x + 3; }
+int use(int x) { return a(x) + c(x); }

@@ -1,0 +1,2 @@
+int f(int x) { static int count; return x + ++count; }
+int g(int x) { static int count; return x - ++count; }

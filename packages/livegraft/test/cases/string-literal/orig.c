@@ -1,0 +1,3 @@
+void put(const char *);
+void f(void) { put("before"); }
+void g(void) { put("other"); }

@@ -1,0 +1,3 @@
+void put(const char *);
+void f(void) { put("abcdef" + 2); put("abcdef"); }
+void g(void) { put("abcdef" + 2); put("abcdef"); }

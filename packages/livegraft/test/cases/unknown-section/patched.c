@@ -1,0 +1,4 @@
+struct quirk { int id; };
+__attribute__((section(".quirks"), used)) static const struct quirk one = { 1 };
+__attribute__((section(".quirks"), used)) static const struct quirk two = { 2 };
+int f(int x) { return x; }
