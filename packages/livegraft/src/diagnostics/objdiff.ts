@@ -65,3 +65,17 @@ export const objectsDiffer = define<{ unit: string; what: string }>('objects-dif
   message: ({ what }) => `The two objects do not belong together: ${what}`,
   hint: 'compile both with the same compiler and the same flags',
 });
+
+export const exportAdded = define<{ unit: string; name: string }>('export-added', {
+  place: ({ unit }) => unit,
+  message: ({ name }) =>
+    `The patch exports ${name}; modules that are loaded later could not see it: a livepatch exports nothing`,
+  hint: 'leave the EXPORT_SYMBOL out; code of the patch itself can call the function without it',
+});
+
+export const exportStays = define<{ unit: string; name: string }>('export-stays', {
+  severity: 'note',
+  place: ({ unit }) => unit,
+  message: ({ name }) =>
+    `The patch takes back the export of ${name}; in the running kernel it stays exported until the next start`,
+});

@@ -3,7 +3,7 @@ import { SHF } from '@livegraft/binfmt/elf/constants';
 import type { ElfSection } from '@livegraft/binfmt/elf/types';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
-import type { Atom } from './atoms.ts';
+import type { Atom, Target } from './atoms.ts';
 import { type Comparison, mask, type Side } from './compare.ts';
 import type { FunctionVerdict } from './diff.ts';
 import { isContentOnly } from './names.ts';
@@ -65,6 +65,8 @@ export function registryFindings(unit: string, original: Side, patched: Side, co
         roleOf(section) === 'registry' &&
         section.size > 0 &&
         section.name !== '.modinfo' &&
+        // the names of exports: compared where an export refers to them
+        section.name !== exportStrings &&
         (section.flags & SHF.ALLOC) !== 0;
       if (relevant) found.set(section.name, [...(found.get(section.name) ?? []), section]);
     }
@@ -80,6 +82,15 @@ export function registryFindings(unit: string, original: Side, patched: Side, co
       left.length === right.length &&
       left.every((section, i) => sameSection(original, section, patched, right[i]!, comparison));
     if (same) continue;
+    const exported = exportedName(name);
+    if (exported !== undefined && left.length !== right.length) {
+      findings.push(
+        left.length < right.length
+          ? say.exportAdded({ unit, name: exported })
+          : say.exportStays({ unit, name: exported }),
+      );
+      continue;
+    }
     const size = (list: readonly ElfSection[]): number => list.reduce((sum, section) => sum + section.size, 0);
     const what =
       size(left) === size(right) ? 'its content differs' : `${size(left)} bytes before, ${size(right)} after`;
@@ -104,7 +115,27 @@ function sameSection(original: Side, a: ElfSection, patched: Side, b: ElfSection
       (reference, i) =>
         reference.offset === right[i]!.offset &&
         reference.type === right[i]!.type &&
-        comparison.sameTarget(reference.target, right[i]!.target),
+        (comparison.sameTarget(reference.target, right[i]!.target) ||
+          sameExportString(reference.target, right[i]!.target)),
     )
   );
+}
+
+/** Where EXPORT_SYMBOL keeps names and namespaces (include/linux/export.h). */
+const exportStrings = '__ksymtab_strings';
+
+/** `___ksymtab_gpl+NAME` → NAME: each export has a section of its own until modules are linked. */
+function exportedName(section: string): string | undefined {
+  return /^___(?:ksymtab|kcrctab)(?:_gpl)?\+(.+)$/.exec(section)?.[1];
+}
+
+/** An export's name moves when another comes or goes before it. */
+function sameExportString(a: Target, b: Target): boolean {
+  const text = (target: Target): string | undefined => {
+    if (target.kind !== 'atom' || target.atom.section.name !== exportStrings) return undefined;
+    const from = target.atom.section.data.subarray(target.atom.start + target.at);
+    return Buffer.from(from.subarray(0, from.indexOf(0))).toString('latin1');
+  };
+  const before = text(a);
+  return before !== undefined && before === text(b);
 }
