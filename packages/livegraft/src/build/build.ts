@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readElf } from '@livegraft/binfmt/elf/read';
-import { type Bundle, refuseForeign, writeBundle } from '../bundle/bundle.ts';
+import { type Bundle, requirePlace, writeBundle } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { nameInvalid, nameTaken } from '../diagnostics/bundle.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
@@ -51,10 +51,10 @@ export async function build(request: BuildRequest): Promise<Bundle> {
   const name = bundleName(request);
   const path = resolve(request.out, name);
   const id = createHash('sha256').update(path).digest('hex').slice(0, 16);
-  await refuseForeign(path);
-  return withLock(lockFile(`bundle-${id}`), { what: `the bundle ${path}`, wait: 0 }, () =>
-    buildInto(path, name, request),
-  );
+  return withLock(lockFile(`bundle-${id}`), { what: `the bundle ${path}`, wait: 0 }, async () => {
+    await requirePlace(path);
+    return buildInto(path, name, request);
+  });
 }
 
 async function buildInto(path: string, name: string, request: BuildRequest): Promise<Bundle> {

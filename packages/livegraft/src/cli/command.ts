@@ -1,5 +1,6 @@
 /** What all commands share: the flags --json, --quiet, --verbose; progress; the way results and problems are told. */
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Diagnostic, Exit, type ExitCode, LivegraftError } from '../diagnostics/diagnostic.ts';
 import type { Progress } from '../support/progress.ts';
 import type { Context } from './context.ts';
@@ -77,21 +78,19 @@ export async function perform(
   const finish = (ok: boolean, exit: number, result: unknown, diagnostics: readonly Diagnostic[]): void => {
     progress.end();
     process.exitCode = exit;
-    if (json)
-      stdout.write(`${JSON.stringify({ schema: 1, command: name, ok, exit, result, diagnostics }, bigintAsHex, 2)}\n`);
-    else showDiagnostics(diagnostics, stderr, styleFor(stderr), flags.verbose ?? false);
+    if (json) stdout.write(documentOf(name, { ok, exit, result, diagnostics }));
+    else tellProblems(diagnostics, flags.verbose ?? false);
   };
   try {
     const { result, exit = Exit.done, diagnostics = [] } = await work(session);
     finish(exit === Exit.done, exit, result, diagnostics);
   } catch (error) {
+    // Ctrl-C reaches our children too: their end may be known a moment before the signal is
+    if (!context.signal.aborted) await sleep(20);
     if (context.signal.aborted) {
       progress.end();
-      if (!json) stderr.write('Interrupted; nothing half-done was left behind\n');
-      else
-        stdout.write(
-          `${JSON.stringify({ schema: 1, command: name, ok: false, exit: process.exitCode, result: null, diagnostics: [] })}\n`,
-        );
+      if (json) stdout.write(documentOf(name, { ok: false, exit: Number(process.exitCode) }));
+      else stderr.write('Interrupted; nothing half-done was left behind\n');
       return;
     }
     const diagnostics = toDiagnostics(error);
@@ -100,6 +99,25 @@ export async function perform(
     }
     finish(false, diagnostics[0]?.exit ?? Exit.failed, null, diagnostics);
   }
+}
+
+/** What `--json` prints: one document for every end of a command. */
+export function documentOf(
+  command: string,
+  {
+    ok,
+    exit,
+    result = null,
+    diagnostics = [],
+  }: { ok: boolean; exit: number; result?: unknown; diagnostics?: readonly Diagnostic[] },
+): string {
+  return `${JSON.stringify({ schema: 1, command, ok, exit, result, diagnostics }, bigintAsHex, 2)}\n`;
+}
+
+/** Problems for people, on stderr. */
+export function tellProblems(diagnostics: readonly Diagnostic[], all = false): void {
+  const { stderr } = process;
+  showDiagnostics(diagnostics, stderr, styleFor(stderr), all);
 }
 
 function bigintAsHex(_key: string, value: unknown): unknown {

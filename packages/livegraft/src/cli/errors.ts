@@ -11,7 +11,7 @@ const internal = define<{ what: string }>(internalError, {
   hint: 'this is a bug; run again with --verbose and report it with the output',
 });
 
-const inputMalformed = define<{ what: string }>('input-malformed', {
+const inputMalformed = define<{ what: string }>('format-unexpected', {
   message: ({ what }) => what,
   hint: 'the file is damaged, or not of the kind that is expected here',
 });
@@ -25,7 +25,7 @@ export function toDiagnostics(error: unknown): readonly Diagnostic[] {
   if (error instanceof LivegraftError) return error.diagnostics;
   if (error instanceof FormatError) return [inputMalformed({ what: error.message })];
   const system = error as NodeJS.ErrnoException;
-  if (system?.code === 'ENOSPC') return [diskFull({ path: system.path ?? 'the cache' })];
+  if (system?.code === 'ENOSPC' || system?.code === 'EDQUOT') return [diskFull({ path: system.path ?? 'the cache' })];
   if (typeof system?.code === 'string' && system.syscall !== undefined) {
     return [systemRefused({ what: `${sentence(system.code)}: ${system.syscall} ${system.path ?? ''}`.trim() })];
   }

@@ -1,6 +1,6 @@
 /** Findings and errors as people read them: what, where, why, what to do. */
 import type { WriteStream } from 'node:tty';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, Exit, type ExitCode } from '../diagnostics/diagnostic.ts';
 import type { Style } from './style.ts';
 import { wrap } from './text.ts';
 
@@ -20,18 +20,20 @@ export function showDiagnostics(
 }
 
 export function formatDiagnostic(
-  { severity, code, place, message, hint }: Diagnostic,
+  { severity, code, exit, place, message, hint }: Diagnostic,
   width: number,
   style: Style,
 ): string {
-  const label =
-    severity === 'error'
-      ? style(['red', 'bold'], 'error')
-      : severity === 'warning'
-        ? style(['yellow', 'bold'], 'warning')
-        : style('cyan', 'note');
+  const label = labelOf(severity, exit, style);
   const head = `${label}${style('dim', `[${code}]`)}${place === undefined ? '' : ` ${style('bold', place)}`}`;
   const body = wrap(message, width, '  ');
   const next = hint === undefined ? '' : `\n${style('green', wrap(`→ ${hint}`, width, '  '))}`;
   return `${head}\n${body}${next}`;
+}
+
+function labelOf(severity: Diagnostic['severity'], exit: ExitCode, style: Style): string {
+  // it stops the work, but nothing is wrong
+  if (severity === 'error' && exit === Exit.nothingToDo) return style(['cyan', 'bold'], 'nothing to do');
+  if (severity === 'error') return style(['red', 'bold'], 'error');
+  return severity === 'warning' ? style(['yellow', 'bold'], 'warning') : style('cyan', 'note');
 }

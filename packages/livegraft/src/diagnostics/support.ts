@@ -15,7 +15,8 @@ export const programFailed = define<{ command: string; how: string; output: stri
 
 export const diskFull = define<{ path: string }>('disk-full', {
   exit: Exit.failed,
-  message: ({ path }) => `No space left on the disk that holds ${path}`,
+  // not the unfinished file or folder, which is gone when this is read
+  message: ({ path }) => `No space left on the disk that holds ${path.replace(/\/\.tmp-.*$/, '')}`,
   hint: 'free some space, or use another disk: XDG_CACHE_HOME for the cache, -o for bundles; nothing half-written was left behind',
 });
 

@@ -3,7 +3,7 @@
  * the lists of files that earlier compilations read; the list whose files are all unchanged gives the object.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { writeFileWhole } from '../support/files.ts';
@@ -50,7 +50,6 @@ export function openObjectCache(folder: string, resolve: (name: string) => strin
       return undefined;
     },
     keep: async (key, names, object) => {
-      await mkdir(join(folder, key.slice(0, 2)), { recursive: true });
       const files = await Promise.all(names.map(async (name) => [name, await hashFile(resolve(name))] as const));
       const hash = sha256(object);
       await writeFileWhole(objectPath(hash), object);

@@ -33,7 +33,7 @@ export async function addKernel(files: KernelFiles, options: Options): Promise<K
     if ((await tryOpenKernel(name)) !== undefined) throw new LivegraftError(kernelExists({ name }));
     await removeFolderWhole(dir).catch(() => undefined);
     try {
-      await options.progress.step('Copying the files', () => copyFiles(files, dir));
+      await options.progress.step('Copy the files', () => copyFiles(files, dir));
       const image = await openImage(name, options);
       const modules = files.modules === undefined ? undefined : await indexKernelModules(name, options);
       const toolchain = await buildTree(name, image, options);

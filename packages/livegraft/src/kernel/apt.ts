@@ -42,7 +42,7 @@ export async function archivePackages(options: Options & { readonly fresh?: bool
     const age = Date.now() - ((await stat(stamp).catch(() => undefined))?.mtimeMs ?? 0);
     let output = '';
     if (options.fresh === true || age > MAX_AGE) {
-      output = await options.progress.step('Refreshing the package lists', () => update(config, stamp, options.signal));
+      output = await options.progress.step('Refresh the package lists', () => update(config, stamp, options.signal));
     }
     const packages = await readPackages(config, options.signal);
     if (packages.length === 0) throw new LivegraftError(archiveUnreachable({ output }));

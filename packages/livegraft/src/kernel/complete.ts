@@ -31,7 +31,7 @@ export async function openImage(name: string, { signal }: Options): Promise<Open
 /** Prepares `build/`, for which source and headers must be there. The toolchain is checked first. */
 export async function buildTree(name: string, image: OpenedImage, options: Options): Promise<Toolchain> {
   const toolchain = await checkToolchain(image.banner, options.signal);
-  await options.progress.step('Preparing the build tree', (progress) =>
+  await options.progress.step('Prepare the build tree', (progress) =>
     prepareBuild(pathsIn(kernelDir(name), true), image.banner.release, toolchain, { ...options, progress }),
   );
   return toolchain;
@@ -40,7 +40,7 @@ export async function buildTree(name: string, image: OpenedImage, options: Optio
 /** Reads every module's headers and writes `modules.json`. */
 export async function indexKernelModules(name: string, options: Options): Promise<ModuleInfo[]> {
   const dir = kernelDir(name);
-  return options.progress.step('Indexing the modules', async (progress) => {
+  return options.progress.step('Index the modules', async (progress) => {
     const modules = await indexModules(join(dir, 'image/modules'), join(dir, 'scratch'), { ...options, progress });
     await writeModuleIndex(dir, modules);
     return modules;

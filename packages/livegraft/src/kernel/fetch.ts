@@ -51,7 +51,7 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
     });
 
   const image = branch(
-    part('image', 'Unpacking the image and its modules', plan.image, (debs, to) =>
+    part('image', 'Unpack the image and its modules', plan.image, (debs, to) =>
       unpackImage(debs, release, to, signal),
     ).then(async () => {
       const opened = await openImage(release, options);
@@ -60,10 +60,10 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
     }),
   );
   const headers = branch(
-    part('headers', 'Unpacking the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
+    part('headers', 'Unpack the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
   );
   const source = branch(
-    part('source', 'Unpacking the source', [plan.source], ([deb], to) =>
+    part('source', 'Unpack the source', [plan.source], ([deb], to) =>
       unpackSource(deb!, plan.source.name, to, signal),
     ),
   );
@@ -107,7 +107,7 @@ function downloads(plan: DebianKernel, { progress, signal }: Options): (wanted: 
   const received = new Map<string, number>();
   const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
   return (wanted) =>
-    progress.step(`Downloading ${wanted.name} ${wanted.version}`, (own) =>
+    progress.step(`Download ${wanted.name} ${wanted.version}`, (own) =>
       download(
         wanted,
         (bytes) => {

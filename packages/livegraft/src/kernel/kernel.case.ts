@@ -202,7 +202,7 @@ describe('fetchKernel again', () => {
     const proxy = process.env['http_proxy'];
     process.env['http_proxy'] = 'http://127.0.0.1:9';
     try {
-      for (const when of ['Unpacking the source', 'Preparing the build tree']) {
+      for (const when of ['Unpack the source', 'Prepare the build tree']) {
         const controller = new AbortController();
         const progress: Progress = {
           ...silent,

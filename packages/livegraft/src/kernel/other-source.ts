@@ -20,7 +20,7 @@ export async function unpackSourceFolder(
 ): Promise<void> {
   const wanted = (await archivePackages(options)).find((each) => each.name === name && each.version === version);
   if (wanted === undefined) throw new LivegraftError(sourceVersionGone({ name, version }));
-  const deb = await options.progress.step(`Downloading ${name} ${version}`, (progress) =>
+  const deb = await options.progress.step(`Download ${name} ${version}`, (progress) =>
     download(
       wanted,
       (bytes) => progress.detail(`${Math.round(bytes / 1e6)} of ${Math.round(wanted.size / 1e6)} MB`),
@@ -29,7 +29,7 @@ export async function unpackSourceFolder(
   );
   const raw = join(folder, '.raw');
   await mkdir(raw, { recursive: true });
-  await options.progress.step(`Unpacking ${path} of ${version}`, () =>
+  await options.progress.step(`Unpack ${path} of ${version}`, () =>
     pipeline(
       [
         ['dpkg-deb', '--fsys-tarfile', deb],

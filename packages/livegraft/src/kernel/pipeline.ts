@@ -1,7 +1,9 @@
 /** Programs joined by pipes, such as a package's archive into tar, without a shell and without the data in memory. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { programFailed, programMissing } from '../diagnostics/support.ts';
+import { diskFull, programFailed, programMissing } from '../diagnostics/support.ts';
+import { fullDisk } from '../support/exec.ts';
+import { cacheDir } from './places.ts';
 
 type Command = readonly [program: string, ...args: string[]];
 
@@ -48,6 +50,8 @@ export async function pipeline(commands: readonly Command[], signal?: AbortSigna
     const { code, cause, words } = results[failed]!;
     const [program] = commands[failed]!;
     if (cause === 'ENOENT') throw new LivegraftError(programMissing({ program }));
+    const full = results.find(({ words }) => fullDisk.test(words));
+    if (full !== undefined) throw new LivegraftError(diskFull({ path: cacheDir() }));
     const how = code === null ? `was ended by ${cause}` : `ended with exit code ${code}`;
     const output = words.trim().split('\n').slice(-12).join('\n');
     throw new LivegraftError(programFailed({ command: commands[failed]!.join(' '), how, output }));

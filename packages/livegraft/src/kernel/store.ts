@@ -1,8 +1,8 @@
 /** The kernels in the cache. A kernel is there when its folder has kernel.json, which is written last. */
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { kernelNotHere } from '../diagnostics/kernel.ts';
+import { kernelFileUnreadable, kernelNotHere } from '../diagnostics/kernel.ts';
 import { removeFolderWhole, sweep, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
 import { lockOptions, type Options } from './options.ts';
@@ -23,20 +23,35 @@ export async function listKernels(): Promise<Kernel[]> {
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
-/** Throws `kernel-not-here` (exit 4) when it is not in the cache, or not complete. */
+/** Throws `kernel-not-here` (exit 4) when it is not in the cache, or not complete; `kernel-file-unreadable` when its source was moved away. */
 export async function openKernel(name: string): Promise<Kernel> {
   const kernel = await tryOpenKernel(name);
-  if (kernel !== undefined) return kernel;
+  if (kernel !== undefined) {
+    await access(join(kernel.paths.source, 'Makefile')).catch(async () => {
+      const path = await readlink(kernel.paths.source).catch(() => kernel.paths.source);
+      throw new LivegraftError(
+        kernelFileUnreadable({
+          path,
+          problem: `The source of kernel ${name} is no longer there; put it back, or add the kernel again`,
+        }),
+      );
+    });
+    return kernel;
+  }
   throw new LivegraftError(kernelNotHere({ name, here: (await listKernels()).map((other) => other.name) }));
 }
 
 export async function tryOpenKernel(name: string): Promise<Kernel | undefined> {
-  const dir = kernelDir(name);
-  const text = await readFile(join(dir, 'kernel.json'), 'utf8').catch(() => undefined);
+  const named = kernelDir(name);
+  const text = await readFile(join(named, 'kernel.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const { hasModules, ...facts } = JSON.parse(text) as Record;
   if (facts.schema !== 1) return undefined;
-  return { name, release: facts.release, dir, facts, paths: pathsIn(dir, hasModules) };
+  // make names its folders without symbolic links; an added kernel's source is one, and whole caches are too
+  const dir = await realpath(named);
+  const paths = pathsIn(dir, hasModules);
+  const source = await realpath(paths.source).catch(() => paths.source);
+  return { name, release: facts.release, dir, facts, paths: { ...paths, source } };
 }
 
 /** Makes a kernel's folder complete. */

@@ -2,12 +2,12 @@
  * Applies patches to copies of the source files they touch. Places are found by our own exact check, which can say what is wrong;
  * `git apply` then does the work in a scratch folder, and both results must agree byte for byte.
  */
-import { lstat, mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { lstat, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { applyDisagrees, patchFileMissing, patchFileOdd } from '../diagnostics/patch.ts';
 import { tryRun } from '../support/exec.ts';
-import { withTemporaryFolder } from '../support/files.ts';
+import { makeFolder, withTemporaryFolder } from '../support/files.ts';
 import { formatFile } from './format.ts';
 import { markLines } from './lines.ts';
 import { showPath } from './paths.ts';
@@ -89,7 +89,7 @@ async function copyIn(patch: Patch, file: PatchFile, source: string, folder: str
     throw new LivegraftError(patchFileOdd({ ...here, problem: 'reached through a symbolic link' }));
   }
   const original = byteString(await readFile(path));
-  await mkdir(dirname(join(folder, file.path)), { recursive: true });
+  await makeFolder(dirname(join(folder, file.path)));
   await writeFile(join(folder, file.path), bytesOf(original));
   const lines = splitLines(original);
   return { original, lines, origins: lines.map((_, i) => i + 1) };

@@ -50,6 +50,9 @@ export async function tryRun(program: string, args: readonly string[], options: 
   options.signal?.removeEventListener('abort', endGroup);
   if (result.isCanceled) options.signal?.throwIfAborted();
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw new LivegraftError(programMissing({ program }));
+  if (result.exitCode !== 0 && fullDisk.test(result.stderr)) {
+    throw new LivegraftError(diskFull({ path: options.env?.['TMPDIR'] ?? options.cwd ?? process.cwd() }));
+  }
   if (result.exitCode === undefined) {
     const how = result.timedOut
       ? `did not end within ${options.timeout} ms`
@@ -57,9 +60,6 @@ export async function tryRun(program: string, args: readonly string[], options: 
     throw new LivegraftError(
       programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }),
     );
-  }
-  if (result.exitCode !== 0 && fullDisk.test(result.stderr)) {
-    throw new LivegraftError(diskFull({ path: options.env?.['TMPDIR'] ?? options.cwd ?? process.cwd() }));
   }
   return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
 }

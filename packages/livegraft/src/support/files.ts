@@ -1,6 +1,6 @@
 /** Files and folders that appear whole or not at all, whatever kills us. */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { diskFull } from '../diagnostics/support.ts';
@@ -10,7 +10,7 @@ const unfinished = /^\.tmp-(\d+)-(\d+)-[0-9a-f]+$/;
 
 /** Writes a file by way of a neighbour and a rename: readers see the old content or the new, never a part. */
 export async function writeFileWhole(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = join(dirname(path), await temporaryName());
   let handle: FileHandle | undefined;
   try {
@@ -32,7 +32,7 @@ export async function writeFileWhole(path: string, content: string | Uint8Array)
  * @returns what `fill` returned
  */
 export async function makeFolderWhole<T>(path: string, fill: (folder: string) => Promise<T>): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = join(dirname(path), await temporaryName());
   try {
     await mkdir(temporary);
@@ -53,7 +53,7 @@ export async function makeFolderWhole<T>(path: string, fill: (folder: string) =>
 
 /** Gives `work` a private folder inside `parent` and removes it afterwards; `sweep` removes it when we are killed. */
 export async function withTemporaryFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  await mkdir(parent, { recursive: true });
+  await makeFolder(parent);
   const folder = join(parent, await temporaryName());
   try {
     await mkdir(folder);
@@ -62,6 +62,27 @@ export async function withTemporaryFolder<T>(parent: string, work: (folder: stri
     throw asDiskError(error, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing, as `mkdir -p` does; Node's own tells the wrong error where the disk is full,
+ * and never ends where the kernel refuses new folders with ENOENT (/proc).
+ * @returns those it made, the outermost first
+ */
+export async function makeFolder(path: string): Promise<string[]> {
+  const there = await stat(path).catch((error: NodeJS.ErrnoException) => error);
+  if (!(there instanceof Error)) return [];
+  if (there.code !== 'ENOENT') throw there;
+  const made = await makeFolder(dirname(path));
+  try {
+    await mkdir(path);
+    return [...made, path];
+  } catch (error) {
+    // another process was quicker
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return made;
+    for (const folder of made.reverse()) await rmdir(folder).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -78,7 +99,10 @@ export async function sweep(folder: string): Promise<void> {
     const match = unfinished.exec(name);
     if (match === null) continue;
     const [, pid, started] = match;
-    if ((await processStart(Number(pid))) !== started) await rm(join(folder, name), { recursive: true, force: true });
+    if ((await processStart(Number(pid))) === started) continue;
+    // a killed process's children may still write there for a moment; what they leave, a later sweep finds
+    const patience = { maxRetries: 20, retryDelay: 100 };
+    await rm(join(folder, name), { recursive: true, force: true, ...patience }).catch(() => undefined);
   }
 }
 

@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { busy, programMissing } from '../diagnostics/support.ts';
+import { makeFolder } from './files.ts';
 
 export interface LockOptions {
   /** What the lock guards, for messages: "kernel 6.1.0-55-amd64". */
@@ -25,7 +26,7 @@ const conflict = 75;
 
 /** Runs `work` while holding the lock. Throws `busy` (exit 75) when another live process holds it for longer than `wait`. */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const keeper = await acquire(path, options);
   try {
     await writeFile(path, `${process.pid}\n`);

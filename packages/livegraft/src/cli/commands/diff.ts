@@ -1,10 +1,10 @@
 /** livegraft diff: two object files → a verdict for each function. */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { buildCommand } from '@stricli/core';
 import { Exit } from '../../diagnostics/diagnostic.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
+import { inFile, readInput } from '../inputs.ts';
 import { plural, table } from '../text.ts';
 
 export const diff = buildCommand<CommonFlags, [string, string], Context>({
@@ -30,8 +30,12 @@ export const diff = buildCommand<CommonFlags, [string, string], Context>({
         import('../../objdiff/diff.ts'),
         import('../../objdiff/explain.ts'),
       ]);
-      const [original, patched] = await Promise.all([readFile(before), readFile(after)]);
-      const found = diffObjects(basename(after), readElf(original), readElf(patched));
+      const [original, patched] = await Promise.all(
+        [before, after].map((path) =>
+          readInput(path, 'the object file').then((bytes) => inFile(path, () => readElf(bytes))),
+        ),
+      );
+      const found = diffObjects(basename(after), original!, patched!);
       const functions = found.functions.map((f) => ({ name: f.name, verdict: f.verdict, why: explainCause(f) }));
       const changed = functions.filter((f) => f.verdict !== 'unchanged');
       const refused = found.findings.some((finding) => finding.severity === 'error');

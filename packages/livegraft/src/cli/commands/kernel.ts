@@ -20,8 +20,10 @@ export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
     await perform(this, 'kernel fetch', flags, async ({ progress, signal, print }) => {
       const { fetchKernel } = await import('../../kernel/fetch.ts');
       const { tryOpenKernel } = await import('../../kernel/store.ts');
+      const { readyForBuilds } = await import('../../kbuild/ready.ts');
       const present = await tryOpenKernel(name);
       const kernel = present ?? (await fetchKernel(name, { progress, signal }));
+      await readyForBuilds(kernel, { progress, signal });
       print(`${kernel.name} is ${present === undefined ? 'ready' : 'already here'}: ${kernel.dir}`);
       return { result: { facts: kernel.facts, paths: kernel.paths } };
     });
@@ -61,8 +63,10 @@ export const kernelAdd = buildCommand<AddFlags, [string], Context>({
   async func({ vmlinuz, source, config, symvers, modules, ...flags }, name) {
     await perform(this, 'kernel add', flags, async ({ progress, signal, print }) => {
       const { addKernel } = await import('../../kernel/add.ts');
+      const { readyForBuilds } = await import('../../kbuild/ready.ts');
       const files = { name, vmlinuz, source, config, symvers, ...(modules === undefined ? {} : { modules }) };
       const kernel = await addKernel(files, { progress, signal });
+      await readyForBuilds(kernel, { progress, signal });
       print(`${kernel.name} (${kernel.release}) is ready: ${kernel.dir}`);
       return { result: { facts: kernel.facts, paths: kernel.paths } };
     });
@@ -125,7 +129,7 @@ export const kernelShow = buildCommand<CommonFlags, [string], Context>({
       const { describeKernel } = await import('../../kernel/describe.ts');
       const { openKernel } = await import('../../kernel/store.ts');
       const kernel = await openKernel(name);
-      const known = await progress.step('Reading the image', () => describeKernel(kernel));
+      const known = await progress.step('Read the image', () => describeKernel(kernel));
       const rows: [string, string][] = [
         ['release', known.release],
         ['origin', known.origin],
@@ -172,7 +176,7 @@ export const kernelRemove = buildCommand<CommonFlags, [string], Context>({
   async func(flags, name) {
     await perform(this, 'kernel remove', flags, async ({ progress, signal, print }) => {
       const { removeKernel } = await import('../../kernel/store.ts');
-      await progress.step(`Removing ${name}`, () => removeKernel(name, { progress, signal }));
+      await progress.step(`Remove ${name}`, () => removeKernel(name, { progress, signal }));
       print(`${name} is removed`);
       return { result: { name } };
     });

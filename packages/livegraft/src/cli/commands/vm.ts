@@ -1,7 +1,7 @@
 /** livegraft vm: a command or a shell in a kernel of the cache. */
 import process from 'node:process';
 import { buildCommand } from '@stricli/core';
-import { Exit } from '../../diagnostics/diagnostic.ts';
+import { define, Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
 
@@ -12,6 +12,12 @@ interface Flags extends CommonFlags {
   readonly cpus: number;
   readonly memory: number;
 }
+
+const shareNeedsModules = define<{ kernel: string }>('vm-share-needs-modules', {
+  message: ({ kernel }) =>
+    `Kernel ${kernel} was added without its modules, and without those of virtio and 9p a guest cannot see this machine’s folders`,
+  hint: 'add the kernel with --modules, or use --no-share',
+});
 
 export const vm = buildCommand<Flags, string[], Context>({
   docs: {
@@ -58,6 +64,8 @@ export const vm = buildCommand<Flags, string[], Context>({
         import('../../vm/shell.ts'),
       ]);
       const kernel = await openKernel(release!);
+      if (share && kernel.paths.modules === undefined)
+        throw new LivegraftError(shareNeedsModules({ kernel: kernel.name }));
       const load = [...(share ? guest.shareModules : []), ...extra];
       const options = {
         kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
