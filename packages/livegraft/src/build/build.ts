@@ -13,6 +13,7 @@ import { moduleCommand } from '../kbuild/module-command.ts';
 import { compilePatchedUnits, type UnitObjects } from '../kbuild/objects.ts';
 import type { Unit } from '../kbuild/types.ts';
 import { cacheDir, lockFile } from '../kernel/places.ts';
+import { requireSource } from '../kernel/store.ts';
 import { checkToolchain } from '../kernel/toolchain.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { type ChangedUnit, type Extraction, extract } from '../klp/extract.ts';
@@ -61,6 +62,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
   const { kernel, progress, signal } = request;
   const aborting = signal === undefined ? {} : { signal };
   const patches = request.patches.map((input) => parsePatch(input.name, input.bytes));
+  await requireSource(kernel);
   await checkToolchain(kernel.facts, signal);
   const scratchHome = join(cacheDir(), 'scratch');
   await sweep(scratchHome);

@@ -9,6 +9,7 @@ import { JsonProgress } from './progress-json.ts';
 import { TextProgress } from './progress-text.ts';
 import { showDiagnostics } from './show-diagnostic.ts';
 import { type Style, styleFor } from './style.ts';
+import { fold } from './text.ts';
 
 export interface CommonFlags {
   readonly json?: boolean;
@@ -27,6 +28,14 @@ export const commonFlags = {
   quiet: { kind: 'boolean', optional: true, withNegated: false, brief: 'No progress, only the result' },
   verbose: { kind: 'boolean', optional: true, withNegated: false, brief: 'More about each step' },
 } as const;
+
+/** Parses a flag that takes a whole number from 1 on. */
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new SyntaxError(`a whole number from 1 on was expected, not ${JSON.stringify(text)}`);
+  return value;
+}
 
 export interface Session {
   readonly progress: Progress;
@@ -72,7 +81,10 @@ export async function perform(
     print: (text) => {
       if (json) return;
       progress.pause();
-      stdout.write(`${text}\n`);
+      const { columns } = stdout;
+      const lines = text.split('\n');
+      // a file or a pipe gets the lines as they are
+      stdout.write(`${(stdout.isTTY ? lines.map((line) => fold(line, Math.max(20, columns))) : lines).join('\n')}\n`);
     },
   };
   const finish = (ok: boolean, exit: number, result: unknown, diagnostics: readonly Diagnostic[]): void => {

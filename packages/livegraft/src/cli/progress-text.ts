@@ -98,10 +98,8 @@ export class TextProgress implements Progress {
     this.#clear();
     const mark = ok ? this.#style('green', '✓') : this.#style('red', '✗');
     const time = took >= 500 ? ` ${formatDuration(took)}` : '';
-    const line = fit(`${indent}  ${step.title}${time}`, this.#columns());
-    this.#stream.write(
-      `${indent}${mark}${line.slice(indent.length + 1, line.length - time.length)}${this.#style('dim', time)}\n`,
-    );
+    const title = fit(step.title, this.#columns() - indent.length - 2 - time.length);
+    this.#stream.write(`${indent}${mark} ${title}${this.#style('dim', time)}\n`);
     this.#draw();
   }
 

@@ -2,7 +2,7 @@
 import type { WriteStream } from 'node:tty';
 import { type Diagnostic, Exit, type ExitCode } from '../diagnostics/diagnostic.ts';
 import type { Style } from './style.ts';
-import { wrap } from './text.ts';
+import { fold, wrap } from './text.ts';
 
 const most = 20;
 
@@ -28,7 +28,7 @@ export function formatDiagnostic(
   const head = `${label}${style('dim', `[${code}]`)}${place === undefined ? '' : ` ${style('bold', place)}`}`;
   const body = wrap(message, width, '  ');
   const next = hint === undefined ? '' : `\n${style('green', wrap(`→ ${hint}`, width, '  '))}`;
-  return `${head}\n${body}${next}`;
+  return `${fold(head, width)}\n${body}${next}`;
 }
 
 function labelOf(severity: Diagnostic['severity'], exit: ExitCode, style: Style): string {

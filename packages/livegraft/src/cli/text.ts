@@ -44,6 +44,37 @@ function wrapLine(line: string, width: number, indent: string): string {
   return lines.map((each) => indent + each).join('\n');
 }
 
+/**
+ * Breaks a line for a terminal at its spaces, colours left as they are. What follows goes under the last column of a table
+ * where that leaves room, else a little to the right. Words that are too long stay whole, so that they can be copied.
+ */
+export function fold(line: string, width: number): string {
+  const tokens = line.match(/\x1b\[[\d;]*m| +|[^ \x1b]+|\x1b/g) ?? [];
+  const plain = tokens.filter((token) => !isColour(token)).join('');
+  if (plain.length <= width) return line;
+  const start = plain.search(/\S|$/);
+  const column = [...plain.matchAll(/\S {2,}(?=\S)/g)].at(-1);
+  const last = column === undefined ? start : column.index + column[0].length;
+  const hang = last > start && last <= width / 2 ? last : Math.min(start + 4, width >> 1);
+  let [text, at, spaces] = ['', 0, ''];
+  for (const token of tokens) {
+    if (isColour(token)) text += token;
+    else if (token.startsWith(' ')) spaces += token;
+    else {
+      const breaks = spaces !== '' && at > hang && at + spaces.length + token.length > width;
+      const before = breaks ? `\n${' '.repeat(hang)}` : spaces;
+      at = (breaks ? hang : at + spaces.length) + token.length;
+      text += before + token;
+      spaces = '';
+    }
+  }
+  return text;
+}
+
+function isColour(token: string): boolean {
+  return token.length > 1 && token.startsWith('\x1b');
+}
+
 /** Cuts a line to fit, marking the cut. */
 export function fit(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;

@@ -63,9 +63,7 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
     part('headers', 'Unpack the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
   );
   const source = branch(
-    part('source', 'Unpack the source', [plan.source], ([deb], to) =>
-      unpackSource(deb!, plan.source.name, to, signal),
-    ),
+    part('source', 'Unpack the source', [plan.source], ([deb], to) => unpackSource(deb!, plan.source.name, to, signal)),
   );
   const modules = branch(image.then(() => indexKernelModules(release, options)));
   const toolchain = branch(

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silent } from '../support/progress.ts';
 import { kernelDir } from './places.ts';
-import { listKernels, openKernel, removeKernel, withKernelLock, writeKernel } from './store.ts';
+import { listKernels, openKernel, removeKernel, requireSource, withKernelLock, writeKernel } from './store.ts';
 import type { KernelFacts } from './types.ts';
 
 const facts: KernelFacts = {
@@ -52,6 +52,29 @@ describe('the kernel store', () => {
     expect((await listKernels()).map(({ name }) => name)).toEqual(['mine']);
   });
 
+  test('a source that was moved away is named', async () => {
+    await writeKernel(facts, false);
+    const gone = join(cache, 'gone');
+    await symlink(gone, join(kernelDir('mine'), 'source'));
+    await expect(requireSource(await openKernel('mine'))).rejects.toMatchObject({
+      code: 'kernel-file-unreadable',
+      diagnostics: [{ place: gone }],
+    });
+  });
+
+  test('paths are without symbolic links, as make names them', async () => {
+    const real = join(cache, 'tree');
+    await mkdir(real);
+    await writeKernel(facts, false);
+    await symlink(real, join(kernelDir('mine'), 'source'));
+    await rename(join(cache, 'livegraft'), join(cache, 'elsewhere'));
+    await symlink(join(cache, 'elsewhere'), join(cache, 'livegraft'));
+    const { dir, paths } = await openKernel('mine');
+    expect(dir).toBe(join(cache, 'elsewhere/kernels/mine'));
+    expect(paths.build).toBe(join(cache, 'elsewhere/kernels/mine/build'));
+    expect(paths.source).toBe(real);
+  });
+
   test('a name that leads elsewhere is refused', async () => {
     for (const name of ['', '..', '.x', 'a/b', '../../etc', 'a\nb']) {
       await expect(openKernel(name)).rejects.toMatchObject({ code: 'kernel-name-invalid', exit: 2 });
@@ -65,11 +88,10 @@ describe('the kernel store', () => {
     await expect(removeKernel('mine', options)).rejects.toMatchObject({ code: 'kernel-not-here' });
   });
 
-  test('the lock sweeps what a killed process left, and is gone afterwards', async () => {
+  test('the lock sweeps what a killed process left', async () => {
     const left = join(kernelDir('mine'), '.tmp-999999999-1-00000000');
     await mkdir(left, { recursive: true });
     await writeFile(join(left, 'half'), '');
     await withKernelLock('mine', options, async () => expect(await readdir(kernelDir('mine'))).toEqual([]));
-    expect(await readdir(join(cache, 'livegraft/locks'))).toEqual([]);
   });
 });

@@ -23,22 +23,25 @@ export async function listKernels(): Promise<Kernel[]> {
     .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
-/** Throws `kernel-not-here` (exit 4) when it is not in the cache, or not complete; `kernel-file-unreadable` when its source was moved away. */
+/** Throws `kernel-not-here` (exit 4) when it is not in the cache, or not complete. */
 export async function openKernel(name: string): Promise<Kernel> {
   const kernel = await tryOpenKernel(name);
-  if (kernel !== undefined) {
-    await access(join(kernel.paths.source, 'Makefile')).catch(async () => {
-      const path = await readlink(kernel.paths.source).catch(() => kernel.paths.source);
-      throw new LivegraftError(
-        kernelFileUnreadable({
-          path,
-          problem: `The source of kernel ${name} is no longer there; put it back, or add the kernel again`,
-        }),
-      );
-    });
-    return kernel;
-  }
+  if (kernel !== undefined) return kernel;
   throw new LivegraftError(kernelNotHere({ name, here: (await listKernels()).map((other) => other.name) }));
+}
+
+/** Throws `kernel-file-unreadable` (exit 4) when the source was moved away: that of an added kernel is its owner's. */
+export async function requireSource({ name, dir, paths }: Kernel): Promise<void> {
+  if (
+    await access(join(paths.source, 'Makefile')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  const path = await readlink(join(dir, 'source')).catch(() => paths.source);
+  const problem = `The source of kernel ${name} is no longer there; put it back, or add the kernel again`;
+  throw new LivegraftError(kernelFileUnreadable({ path, problem }));
 }
 
 export async function tryOpenKernel(name: string): Promise<Kernel | undefined> {

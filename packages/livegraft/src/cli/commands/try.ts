@@ -2,7 +2,7 @@
 import { buildCommand } from '@stricli/core';
 import { Exit, type ExitCode } from '../../diagnostics/diagnostic.ts';
 import type { Evidence } from '../../vm/evidence.ts';
-import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
+import { type CommonFlags, commonFlags, perform, type Session, whole } from '../command.ts';
 import type { Context } from '../context.ts';
 import { formatDuration, table } from '../text.ts';
 
@@ -22,13 +22,6 @@ interface Flags extends CommonFlags {
 
 const script = (brief: string) =>
   ({ kind: 'parsed', parse: String, optional: true, brief, placeholder: 'SCRIPT' }) as const;
-const whole = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new SyntaxError(`a whole number from 1 on was expected, not ${JSON.stringify(text)}`);
-  return value;
-};
-
 export const tryBundles = buildCommand<Flags, string[], Context>({
   docs: {
     brief: 'Try bundles on their very kernel in a virtual machine',

@@ -1,8 +1,9 @@
 /** livegraft vm: a command or a shell in a kernel of the cache. */
 import process from 'node:process';
+import { Writable } from 'node:stream';
 import { buildCommand } from '@stricli/core';
 import { define, Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
-import { type CommonFlags, commonFlags, perform } from '../command.ts';
+import { type CommonFlags, commonFlags, perform, whole } from '../command.ts';
 import type { Context } from '../context.ts';
 
 interface Flags extends CommonFlags {
@@ -17,6 +18,12 @@ const shareNeedsModules = define<{ kernel: string }>('vm-share-needs-modules', {
   message: ({ kernel }) =>
     `Kernel ${kernel} was added without its modules, and without those of virtio and 9p a guest cannot see this machine’s folders`,
   hint: 'add the kernel with --modules, or use --no-share',
+});
+
+const shellNotJson = define<Record<string, never>>('vm-shell-not-json', {
+  exit: Exit.usage,
+  message: () => 'A shell on the terminal has no JSON document to print',
+  hint: 'give a command behind --, or leave --json away',
 });
 
 export const vm = buildCommand<Flags, string[], Context>({
@@ -43,8 +50,8 @@ export const vm = buildCommand<Flags, string[], Context>({
         default: 'tcg',
         brief: 'Emulation, KVM, or KVM where a probe guest answers',
       },
-      cpus: { kind: 'parsed', parse: Number, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
-      memory: { kind: 'parsed', parse: Number, default: '2048', brief: 'MiB of the guest', placeholder: 'MIB' },
+      cpus: { kind: 'parsed', parse: whole, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
+      memory: { kind: 'parsed', parse: whole, default: '2048', brief: 'MiB of the guest', placeholder: 'MIB' },
     },
     positional: {
       kind: 'array',
@@ -57,12 +64,13 @@ export const vm = buildCommand<Flags, string[], Context>({
     },
   },
   async func({ module: extra = [], share, accel, cpus, memory, ...flags }, release, ...command) {
-    await perform(this, 'vm', flags, async ({ progress, signal, print }) => {
+    await perform(this, 'vm', flags, async ({ progress, signal, print, json }) => {
       const [{ openKernel }, { guestModules }, guest] = await Promise.all([
         import('../../kernel/store.ts'),
         import('../../trial/try.ts'),
         import('../../vm/shell.ts'),
       ]);
+      if (json && command.length === 0) throw new LivegraftError(shellNotJson({}));
       const kernel = await openKernel(release!);
       if (share && kernel.paths.modules === undefined)
         throw new LivegraftError(shareNeedsModules({ kernel: kernel.name }));
@@ -78,16 +86,37 @@ export const vm = buildCommand<Flags, string[], Context>({
         progress,
         signal,
       };
+      // under --json stdout belongs to the document: what the command says goes into it
+      const said = json ? { stdout: new Collected(), stderr: new Collected() } : process;
       const ran =
         command.length > 0
-          ? await guest.runInGuest(options, command, { stdout: process.stdout, stderr: process.stderr })
+          ? await guest.runInGuest(options, command, said)
           : await guest.runOnTerminal(options, [], { input: process.stdin, output: process.stdout });
       if (ran === 'escaped') return { result: { end: 'escaped' } };
       if (ran.exitCode === undefined) print(`The guest ended before the command did: ${ran.run.why}`);
       return {
-        result: { exitCode: ran.exitCode ?? null, end: ran.run.end, why: ran.run.why },
+        result: {
+          exitCode: ran.exitCode ?? null,
+          end: ran.run.end,
+          why: ran.run.why,
+          ...(json ? { stdout: String(said.stdout), stderr: String(said.stderr) } : {}),
+        },
         exit: ran.exitCode ?? Exit.failed,
       };
     });
   },
 });
+
+/** Keeps what is written to it, as text. */
+class Collected extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#chunks.push(chunk);
+    done();
+  }
+
+  override toString(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+}
