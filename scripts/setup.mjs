@@ -21,6 +21,7 @@ const system = {
   'libelf-dev': '/usr/include/libelf.h',
   'libssl-dev': '/usr/include/openssl/ssl.h',
   bc: '/usr/bin/bc',
+  python3: '/usr/bin/python3',
   'xz-utils': '/usr/bin/xz',
   git: '/usr/bin/git',
   diffutils: '/usr/bin/diff',

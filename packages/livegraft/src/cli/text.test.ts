@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fit, fold, formatBytes, formatDuration, table, wrap } from './text.ts';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
 const plain = (text: string): string => text.replace(/\x1b\[[\d;]*m/g, '');
 
 test('fold leaves a line that fits as it is, colours or not', () => {

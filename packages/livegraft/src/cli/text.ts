@@ -49,6 +49,7 @@ function wrapLine(line: string, width: number, indent: string): string {
  * where that leaves room, else a little to the right. Words that are too long stay whole, so that they can be copied.
  */
 export function fold(line: string, width: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
   const tokens = line.match(/\x1b\[[\d;]*m| +|[^ \x1b]+|\x1b/g) ?? [];
   const plain = tokens.filter((token) => !isColour(token)).join('');
   if (plain.length <= width) return line;

@@ -172,6 +172,7 @@ const BUILD_TOOLS = [
   ['flex', 'flex'],
   ['bison', 'bison'],
   ['bc', 'bc'],
+  ['python3', 'python3'],
   ['gcc', 'gcc'],
 ] as const;
 

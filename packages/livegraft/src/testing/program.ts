@@ -8,7 +8,7 @@ import { cacheDir, lockFile } from '../kernel/places.ts';
 import { withLock } from '../support/lock.ts';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const program = join(root, 'packages/livegraft/bin/livegraft.js');
+export const program: string = join(root, 'packages/livegraft/bin/livegraft.js');
 
 export interface RunSettings {
   readonly cwd?: string;

@@ -6,7 +6,7 @@ import { buildCommand } from '@stricli/core';
 import { Exit } from '../../diagnostics/diagnostic.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
-import { programs } from '../requirements.ts';
+import { requirements } from '../requirements.ts';
 import { table } from '../text.ts';
 
 export const doctor = buildCommand<CommonFlags, [], Context>({
@@ -18,7 +18,7 @@ export const doctor = buildCommand<CommonFlags, [], Context>({
   async func(flags) {
     await perform(this, 'doctor', flags, async ({ print, style }) => {
       const found = await Promise.all(
-        programs.map(async (program) => ({ ...program, path: await find(program.name) })),
+        requirements.map(async (program) => ({ ...program, path: await find(program.name) })),
       );
       const missing = found.filter((program) => program.path === undefined);
       print(
@@ -41,6 +41,11 @@ export const doctor = buildCommand<CommonFlags, [], Context>({
 });
 
 async function find(name: string): Promise<string | undefined> {
+  if (name.startsWith('/'))
+    return access(name).then(
+      () => name,
+      () => undefined,
+    );
   for (const folder of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']) {
     const path = join(folder, name);
     if (
