@@ -167,7 +167,7 @@ describe('writeElf', () => {
           expect(file.sections[i + 1]!.relocations).toEqual(given.relocations![i]!.entries);
         });
         expect(
-          file.symbols.slice(1).map(({ index: _, value, ...rest }) => ({ ...rest, value: Number(value) })),
+          file.symbols.slice(1).map(({ index: _index, value, ...rest }) => ({ ...rest, value: Number(value) })),
         ).toEqual(given.symbols!.map((symbol) => ({ ...symbol, other: 0 })));
       }),
     );

@@ -1,6 +1,5 @@
 /** The whole way from source patches to a bundle: parse, apply, compile, compare, prove, extract, link, write. */
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import { type Bundle, requirePlace, writeBundle } from '../bundle/bundle.ts';
@@ -10,6 +9,7 @@ import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { nothingToReplace } from '../diagnostics/klp.ts';
 import { compileSource } from '../kbuild/compile.ts';
 import { moduleCommand } from '../kbuild/module-command.ts';
+import { objectCacheFolder } from '../kbuild/object-cache.ts';
 import { compilePatchedUnits, type UnitObjects } from '../kbuild/objects.ts';
 import type { Unit } from '../kbuild/types.ts';
 import { cacheDir, lockFile } from '../kernel/places.ts';
@@ -24,7 +24,7 @@ import { explainCause } from '../objdiff/explain.ts';
 import { parsePatch } from '../patch/parse.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
-import { sweep, withTemporaryFolder } from '../support/files.ts';
+import { sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
 import type { Progress } from '../support/progress.ts';
 import { version } from '../version.ts';
@@ -79,7 +79,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     );
     const { extraction, module } = await progress.step('Make the livepatch module', async () => {
       const extraction = await extract(units);
-      const module = await compileModule(request, name, patches, extraction, shipped, scratch);
+      const module = await compileModule(request, name, patches, extraction, shipped);
       return { extraction, module };
     });
     const findings = [...compiled.findings, ...diffs.flatMap(({ diff }) => diff.findings), ...extraction.findings];
@@ -128,10 +128,8 @@ async function compileModule(
   patches: readonly Patch[],
   extraction: Extraction,
   shipped: ShippedObjects,
-  scratch: string,
 ): Promise<BuiltModule> {
   const command = await moduleCommand(kernel, name, 'glue', signal);
-  const input = join(scratch, 'glue.c');
   return makeModule({
     facts: {
       module: name,
@@ -153,7 +151,9 @@ async function compileModule(
     exports: shipped.image.exports,
     coreClears: shipped.image.symbols.named('clear_relocate_add').length > 0,
     compile: async (source) => {
-      await writeFile(input, source);
+      // by its content, so that a repeated build finds the object in the cache
+      const input = join(objectCacheFolder(), 'glue', `${createHash('sha256').update(source).digest('hex')}.c`);
+      await writeFileWhole(input, source);
       const flags = ['-g0'];
       return (
         await compileSource({

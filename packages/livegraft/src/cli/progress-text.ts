@@ -28,7 +28,7 @@ export class TextProgress implements Progress {
     this.#stream = stream;
     this.#quiet = options.quiet;
     this.#verbose = options.verbose;
-    this.#live = stream.isTTY === true && process.env['TERM'] !== 'dumb' && !options.quiet;
+    this.#live = stream.isTTY && process.env['TERM'] !== 'dumb' && !options.quiet;
     this.#style = hasColour(stream) ? styleFor(stream) : (_format, text) => text;
   }
 

@@ -7,7 +7,7 @@ export type Style = (format: Format, text: string) => string;
 
 export function hasColour(stream: Pick<WriteStream, 'isTTY'>): boolean {
   const noColor = process.env['NO_COLOR'];
-  return stream.isTTY === true && (noColor === undefined || noColor === '') && process.env['TERM'] !== 'dumb';
+  return stream.isTTY && (noColor === undefined || noColor === '') && process.env['TERM'] !== 'dumb';
 }
 
 export function styleFor(stream: Pick<WriteStream, 'isTTY'>): Style {

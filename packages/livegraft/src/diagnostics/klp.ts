@@ -98,7 +98,7 @@ export const otherObjectSymbol = define<Where & { symbol: string; owner: string;
     place,
     message: ({ function: name, symbol, owner, object }) =>
       `The new ${name} in ${object} refers to ${symbol} of ${owner}, which need not be loaded when ${object} is`,
-    hint: `use what ${'the target itself'} or a module it depends on provides`,
+    hint: 'use what the target itself or a module it depends on provides',
   },
 );
 
@@ -113,14 +113,6 @@ export const pointerEscapes = define<Where & { target: string }>('pointer-to-new
 export const nameTooLong = define<{ name: string; limit: number; what: string }>('name-too-long', {
   message: ({ name, limit, what }) => `${what} ${name} is ${name.length} characters long; the kernel takes ${limit}`,
   hint: 'choose a shorter name',
-});
-
-export const reloadRefused = define<{ object: string }>('reload-refused', {
-  severity: 'warning',
-  place: ({ object }) => object,
-  message: ({ object }) =>
-    `On this kernel the module ${object} could not be loaded a second time while the livepatch stays`,
-  hint: 'revert the livepatch before the module is reloaded',
 });
 
 export const nothingToReplace = define<{ count: number }>('nothing-to-replace', {

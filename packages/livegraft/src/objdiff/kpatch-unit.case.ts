@@ -72,6 +72,6 @@ describe.skipIf(!existsSync(folder))('the object pairs of kpatch (skipped where 
     const { patchedFunctions, ...wanted } = expected[name]!;
     const names = (patchedFunctions ?? []).map((each) => each.name).sort();
     const equal = verdict === wanted.verdict && (verdict === 'refused' || names.join() === functions.join());
-    if (agreed.includes(name)) expect(equal, `${verdict} ${functions} ${codes}`).toBe(true);
+    if (agreed.includes(name)) expect(equal, `${verdict} ${functions.join()} ${codes.join()}`).toBe(true);
   });
 });

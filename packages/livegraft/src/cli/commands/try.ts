@@ -183,7 +183,8 @@ function transitionNote(step: Evidence['steps'][number]): string {
   const longest = [...samples].reverse().find((sample) => sample.left > 0)?.blockers[0];
   if (last.inTransition && step.outcome !== 'passed') {
     const names = last.blockers.slice(0, 3).map((blocker) => `${blocker.comm} (${blocker.tid})`);
-    return `${last.left === 0 ? 'only an idle task is left' : `still to move: ${names.join(', ')}${last.left > 3 ? ` and ${last.left - 3} more` : ''}`}`;
+    if (last.left === 0) return 'only an idle task is left';
+    return `still to move: ${names.join(', ')}${last.left > 3 ? ` and ${last.left - 3} more` : ''}`;
   }
   return `${last.tasks} tasks moved${most > 0 && longest !== undefined ? `, the last: ${longest.comm}` : ''}`;
 }

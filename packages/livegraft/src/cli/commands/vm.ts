@@ -15,6 +15,7 @@ interface Flags extends CommonFlags {
 }
 
 const shareNeedsModules = define<{ kernel: string }>('vm-share-needs-modules', {
+  exit: Exit.usage,
   message: ({ kernel }) =>
     `Kernel ${kernel} was added without its modules, and without those of virtio and 9p a guest cannot see this machine’s folders`,
   hint: 'add the kernel with --modules, or use --no-share',
