@@ -42,7 +42,7 @@ async function kvmTrouble(options: GuestOptions, progress: Progress): Promise<st
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const known = await remembered(boot);
   if (known !== undefined) return known;
-  const trouble = await progress.step('asking whether KVM works here', () => probe(options));
+  const trouble = await progress.step('Ask a probe guest whether KVM works here', () => probe(options));
   await writeFileWhole(memory(), `${JSON.stringify({ boot, trouble } satisfies Probe)}\n`);
   return trouble;
 }

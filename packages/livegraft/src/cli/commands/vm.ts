@@ -88,10 +88,10 @@ export const vm = buildCommand<Flags, string[], Context>({
         signal,
       };
       // under --json stdout belongs to the document: what the command says goes into it
-      const said = json ? { stdout: new Collected(), stderr: new Collected() } : process;
+      const collected = json ? { stdout: new Collected(), stderr: new Collected() } : undefined;
       const ran =
         command.length > 0
-          ? await guest.runInGuest(options, command, said)
+          ? await guest.runInGuest(options, command, collected ?? process)
           : await guest.runOnTerminal(options, [], { input: process.stdin, output: process.stdout });
       if (ran === 'escaped') return { result: { end: 'escaped' } };
       if (ran.exitCode === undefined) print(`The guest ended before the command did: ${ran.run.why}`);
@@ -100,7 +100,7 @@ export const vm = buildCommand<Flags, string[], Context>({
           exitCode: ran.exitCode ?? null,
           end: ran.run.end,
           why: ran.run.why,
-          ...(json ? { stdout: String(said.stdout), stderr: String(said.stderr) } : {}),
+          ...(collected === undefined ? {} : { stdout: collected.stdout.text, stderr: collected.stderr.text }),
         },
         exit: ran.exitCode ?? Exit.failed,
       };
@@ -117,7 +117,7 @@ class Collected extends Writable {
     done();
   }
 
-  override toString(): string {
+  get text(): string {
     return Buffer.concat(this.#chunks).toString('utf8');
   }
 }
