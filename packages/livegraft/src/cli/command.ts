@@ -29,14 +29,6 @@ export const commonFlags = {
   verbose: { kind: 'boolean', optional: true, withNegated: false, brief: 'More about each step' },
 } as const;
 
-/** Parses a flag that takes a whole number from 1 on. */
-export function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new SyntaxError(`a whole number from 1 on was expected, not ${JSON.stringify(text)}`);
-  return value;
-}
-
 export interface Session {
   readonly progress: Progress;
   readonly signal: AbortSignal;

@@ -6,7 +6,7 @@ import { symbolUnresolved } from '../diagnostics/provenance.ts';
 import type { Atom, AtomTarget } from '../objdiff/atoms.ts';
 import { contentKey } from '../objdiff/correlate.ts';
 import { coldParent, isNumbered, stem } from '../objdiff/names.ts';
-import type { ChangedUnit } from './extract.ts';
+import type { ChangedUnit } from './unit.ts';
 
 /** Who refers to something, for messages. */
 export interface User {

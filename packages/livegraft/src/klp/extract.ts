@@ -9,12 +9,11 @@ import * as say from '../diagnostics/klp.ts';
 import { symbolUnresolved } from '../diagnostics/provenance.ts';
 import type { Atom, Reference, Target } from '../objdiff/atoms.ts';
 import { isGlobal } from '../objdiff/correlate.ts';
-import type { Diff, FunctionVerdict } from '../objdiff/diff.ts';
+import type { FunctionVerdict } from '../objdiff/diff.ts';
 import { coldParent, isContentOnly } from '../objdiff/names.ts';
 import { fieldSize } from '../objdiff/relocations.ts';
 import { holdsDescriptors } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
-import type { Placement } from '../provenance/place.ts';
 import {
   functionOf,
   requireSameNumbering,
@@ -25,16 +24,8 @@ import {
 } from './checks.ts';
 import type { Piece, PieceRelocation, PieceTarget } from './piece.ts';
 import { atomPiece, blank, isBranch, isLate, tablePiece } from './pieces.ts';
-import { resolveOutside, resolveOwn, type SymbolSpace } from './resolve.ts';
-
-/** One unit with a change in it. */
-export interface ChangedUnit {
-  /** `fs/ext4/mballoc.c` */
-  readonly source: string;
-  readonly diff: Diff;
-  readonly placement: Placement;
-  readonly space: SymbolSpace;
-}
+import { resolveOutside, resolveOwn } from './resolve.ts';
+import type { ChangedUnit } from './unit.ts';
 
 export interface Extraction {
   /** In a fixed order: the same input gives the same list. */

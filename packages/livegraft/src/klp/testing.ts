@@ -5,8 +5,8 @@ import { diffObjects } from '../objdiff/diff.ts';
 import { object, type SectionLines } from '../objdiff/testing/object.ts';
 import { placeUnit } from '../provenance/place.ts';
 import { type ShippedObject, shippedModule } from '../provenance/shipped.ts';
-import type { ChangedUnit } from './extract.ts';
 import type { SymbolSpace } from './resolve.ts';
+import type { ChangedUnit } from './unit.ts';
 
 export type Lines = Readonly<Record<string, SectionLines>>;
 

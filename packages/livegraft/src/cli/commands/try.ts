@@ -2,11 +2,12 @@
 import { buildCommand } from '@stricli/core';
 import { Exit, type ExitCode } from '../../diagnostics/diagnostic.ts';
 import type { Evidence } from '../../vm/evidence.ts';
-import { type CommonFlags, commonFlags, perform, type Session, whole } from '../command.ts';
+import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type GuestFlags, guestFlags, whole } from '../guest-flags.ts';
 import { formatDuration, table } from '../text.ts';
 
-interface Flags extends CommonFlags {
+interface Flags extends CommonFlags, GuestFlags {
   readonly kernel?: string;
   readonly before?: string;
   readonly after?: string;
@@ -15,9 +16,6 @@ interface Flags extends CommonFlags {
   readonly file?: string[];
   readonly targetsLater?: boolean;
   readonly timeout?: number;
-  readonly accel: 'tcg' | 'kvm' | 'auto';
-  readonly cpus: number;
-  readonly memory: number;
 }
 
 const script = (brief: string) =>
@@ -70,14 +68,7 @@ export const tryBundles = buildCommand<Flags, string[], Context>({
         brief: 'Seconds a script may take (default 120)',
         placeholder: 'SECONDS',
       },
-      accel: {
-        kind: 'enum',
-        values: ['tcg', 'kvm', 'auto'],
-        default: 'tcg',
-        brief: 'Emulation, KVM, or KVM where a probe guest answers',
-      },
-      cpus: { kind: 'parsed', parse: whole, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
-      memory: { kind: 'parsed', parse: whole, default: '1024', brief: 'MiB of the guest', placeholder: 'MIB' },
+      ...guestFlags('1024'),
     },
     aliases: { k: 'kernel' },
     positional: {

@@ -3,15 +3,13 @@ import process from 'node:process';
 import { Writable } from 'node:stream';
 import { buildCommand } from '@stricli/core';
 import { define, Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
-import { type CommonFlags, commonFlags, perform, whole } from '../command.ts';
+import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
+import { type GuestFlags, guestFlags } from '../guest-flags.ts';
 
-interface Flags extends CommonFlags {
+interface Flags extends CommonFlags, GuestFlags {
   readonly module?: string[];
   readonly share: boolean;
-  readonly accel: 'tcg' | 'kvm' | 'auto';
-  readonly cpus: number;
-  readonly memory: number;
 }
 
 const shareNeedsModules = define<{ kernel: string }>('vm-share-needs-modules', {
@@ -45,14 +43,7 @@ export const vm = buildCommand<Flags, string[], Context>({
         placeholder: 'NAME',
       },
       share: { kind: 'boolean', default: true, brief: 'This machine’s folders in the guest' },
-      accel: {
-        kind: 'enum',
-        values: ['tcg', 'kvm', 'auto'],
-        default: 'tcg',
-        brief: 'Emulation, KVM, or KVM where a probe guest answers',
-      },
-      cpus: { kind: 'parsed', parse: whole, default: '2', brief: 'Processors of the guest', placeholder: 'N' },
-      memory: { kind: 'parsed', parse: whole, default: '2048', brief: 'MiB of the guest', placeholder: 'MIB' },
+      ...guestFlags('2048'),
     },
     positional: {
       kind: 'array',
