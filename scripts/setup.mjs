@@ -23,6 +23,8 @@ const system = {
   bc: '/usr/bin/bc',
   python3: '/usr/bin/python3',
   'xz-utils': '/usr/bin/xz',
+  zstd: '/usr/bin/zstd',
+  lz4: '/usr/bin/lz4',
   git: '/usr/bin/git',
   diffutils: '/usr/bin/diff',
   'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
@@ -31,7 +33,7 @@ const system = {
 };
 
 /** What only the tests call: independent tools to check against. */
-const forTests = { cpio: '/usr/bin/cpio', kmod: '/sbin/modinfo' };
+const forTests = { cpio: '/usr/bin/cpio', kmod: '/sbin/modinfo', dwarves: '/usr/bin/pahole' };
 
 /** Runs a program with our output; its failure ends us with its exit code. */
 export function run(program, args, options = {}) {

@@ -19,6 +19,8 @@ export const requirements: readonly Requirement[] = [
   { name: '/usr/include/gelf.h', package: 'libelf-dev', use: 'is what the kernel’s objtool is built with' },
   { name: '/usr/include/openssl/ssl.h', package: 'libssl-dev', use: 'prepares a build tree' },
   { name: 'xz', package: 'xz-utils', use: 'unpacks images, sources, modules' },
+  { name: 'zstd', package: 'zstd', use: 'unpacks newer kernels’ images and modules' },
+  { name: 'lz4', package: 'lz4', use: 'unpacks some kernels’ images' },
   { name: 'git', package: 'git', use: 'applies patches' },
   { name: 'apt-get', package: 'apt', use: 'fetches kernels' },
   { name: 'dpkg-deb', package: 'dpkg', use: 'unpacks packages' },
