@@ -1,11 +1,12 @@
 /** The whole way from source patches to a bundle: parse, apply, compile, compare, prove, extract, link, write. */
 import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
-import { readElf } from '@livegraft/binfmt/elf/read';
+import { readElf, sectionNamed } from '@livegraft/binfmt/elf/read';
 import { type Bundle, requirePlace, writeBundle } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { nameInvalid, nameTaken } from '../diagnostics/bundle.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
+import { objtoolDeferred } from '../diagnostics/kbuild.ts';
 import { nothingToReplace } from '../diagnostics/klp.ts';
 import { compileSource } from '../kbuild/compile.ts';
 import { moduleCommand } from '../kbuild/module-command.ts';
@@ -74,6 +75,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     );
     requireChange(diffs);
     const shipped = await progress.step(`Read the kernel ${kernel.name}`, () => ShippedObjects.open(kernel));
+    requireObjtool(compiled.units, kernel, shipped);
     if (shipped.hasModule(name)) throw new LivegraftError(nameTaken({ name, kernel: kernel.name }));
     const units = await progress.step('Prove that the rebuilt original is what was shipped', () =>
       prove(diffs, shipped),
@@ -100,6 +102,15 @@ interface UnitDiff {
 
 function compare({ unit, original, patched, proof }: UnitObjects): UnitDiff {
   return { unit, diff: diffObjects(unit.source, readElf(original), readElf(patched)), proof };
+}
+
+/** What objtool adds (ORC, return sites, static calls) must be in the objects: nothing else brings it into the module. */
+function requireObjtool(units: readonly UnitObjects[], kernel: Kernel, { image }: ShippedObjects): void {
+  if (image.section('.orc_unwind') === undefined) return;
+  for (const { unit, patched } of units) {
+    if (sectionNamed(readElf(patched), '.orc_unwind_ip') !== undefined) continue;
+    throw new LivegraftError(objtoolDeferred({ source: unit.source, kernel: kernel.name }));
+  }
 }
 
 /** Throws what stands in the way of all units at once, or `nothing-to-replace` (exit 3). */

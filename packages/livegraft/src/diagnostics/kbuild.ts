@@ -63,3 +63,10 @@ export const postFailed = define<Source & { program: string; output: string }>('
   place: atSource,
   message: ({ source, program, output }) => `${program} failed on the object of ${source}:\n${output}`,
 });
+
+export const objtoolDeferred = define<{ source: string; kernel: string }>('objtool-deferred', {
+  place: ({ source }) => source,
+  message: ({ kernel }) =>
+    `${kernel} has ORC unwind tables, but the compiled unit has none: this kernel's build runs objtool when it links, not on each object, and without its tables return sites and stacks of the new code would be wrong`,
+  hint: 'kernels of 6.2 and later are not supported yet; Debian 12’s 6.1 is',
+});
