@@ -1,7 +1,9 @@
 // npm run check: the one gate: format and lint, types, import directions, unit tests, dead code. All run; the first failure decides the exit code.
 import { join } from 'node:path';
 import process from 'node:process';
-import { root, run } from './setup.mjs';
+import { nodePackages, root, run } from './setup.mjs';
+
+nodePackages();
 
 const bin = (path) => join(root, 'node_modules', path);
 const steps = [

@@ -76,7 +76,7 @@ function systemPackages(wanted) {
 }
 
 /** `npm ci` when the lock file has changed since the last time. */
-function nodePackages() {
+export function nodePackages() {
   const lock = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex');
