@@ -75,7 +75,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     );
     requireChange(diffs);
     const shipped = await progress.step(`Read the kernel ${kernel.name}`, () => ShippedObjects.open(kernel));
-    requireObjtool(compiled.units, kernel, shipped);
+    requireObjtool(diffs, kernel, shipped);
     if (shipped.hasModule(name)) throw new LivegraftError(nameTaken({ name, kernel: kernel.name }));
     const units = await progress.step('Prove that the rebuilt original is what was shipped', () =>
       prove(diffs, shipped),
@@ -105,10 +105,11 @@ function compare({ unit, original, patched, proof }: UnitObjects): UnitDiff {
 }
 
 /** What objtool adds (ORC, return sites, static calls) must be in the objects: nothing else brings it into the module. */
-function requireObjtool(units: readonly UnitObjects[], kernel: Kernel, { image }: ShippedObjects): void {
+function requireObjtool(diffs: readonly UnitDiff[], kernel: Kernel, { image }: ShippedObjects): void {
   if (image.section('.orc_unwind') === undefined) return;
-  for (const { unit, patched } of units) {
-    if (sectionNamed(readElf(patched), '.orc_unwind_ip') !== undefined) continue;
+  for (const { unit, diff } of diffs) {
+    const comesAlong = diff.functions.some(({ verdict }) => verdict === 'changed' || verdict === 'new');
+    if (!comesAlong || sectionNamed(diff.patched.object.elf, '.orc_unwind_ip') !== undefined) continue;
     throw new LivegraftError(objtoolDeferred({ source: unit.source, kernel: kernel.name }));
   }
 }

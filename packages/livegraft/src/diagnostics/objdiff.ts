@@ -5,14 +5,14 @@ export const dataChanged = define<{ unit: string; name: string; section: string;
   place: ({ unit, name }) => `${unit}: ${name}`,
   message: ({ name, section, what }) =>
     `The patch changes the variable ${name} (${section}): ${what}. It exists already in the running kernel, and a livepatch does not touch existing data`,
-  hint: 'leave the initial value as it is and set the variable from a callback, or give the new code a variable of its own',
+  hint: 'leave the initial value as it is, and give the new code a variable of its own',
 });
 
 export const initChanged = define<{ unit: string; name: string }>('init-changed', {
   place: ({ unit, name }) => `${unit}: ${name}`,
   message: ({ name }) =>
     `The patch changes ${name}, which is used once, at start-up or shutdown, and is gone or has done its work when a livepatch comes: replacing it would have no effect`,
-  hint: 'leave the __init and __exit parts out of the live patch; do their work from a callback where it matters',
+  hint: 'leave the __init and __exit parts out of the live patch',
 });
 
 export const registryChanged = define<{ unit: string; section: string; what: string }>('registry-changed', {

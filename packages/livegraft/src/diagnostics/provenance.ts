@@ -4,14 +4,10 @@ import { define, Exit } from './diagnostic.ts';
 const hint =
   'the kernel, its source and the compiler must belong together: see `livegraft kernel show`, and fetch or add the kernel again with matching parts';
 
-export const codeDiffers = define<{
-  unit: string;
-  function: string;
-  object: string;
-  offset: number;
-  rebuilt: string;
-  shipped: string;
-}>('code-differs', {
+/** Where rebuilt and shipped code part. */
+type Mismatch = { unit: string; function: string; object: string; offset: number; rebuilt: string; shipped: string };
+
+export const codeDiffers = define<Mismatch>('code-differs', {
   exit: Exit.provenance,
   place: ({ unit, function: name }) => `${unit}: ${name}`,
   message: ({ function: name, object, offset, rebuilt, shipped }) =>
@@ -19,14 +15,7 @@ export const codeDiffers = define<{
   hint,
 });
 
-export const referenceDiffers = define<{
-  unit: string;
-  function: string;
-  object: string;
-  offset: number;
-  rebuilt: string;
-  shipped: string;
-}>('reference-differs', {
+export const referenceDiffers = define<Mismatch>('reference-differs', {
   exit: Exit.provenance,
   place: ({ unit, function: name }) => `${unit}: ${name}`,
   message: ({ function: name, object, offset, rebuilt, shipped }) =>

@@ -4,9 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { toolchainOf } from '../kernel/toolchain.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { tryRun } from '../support/exec.ts';
-import { compilerOf } from './make.ts';
 
 /** What scripts/Makefile.build does at its beginning, and then, instead of building, the list. */
 const query = `src := $(obj)
@@ -50,7 +50,7 @@ async function ask(
     srctree: kernel.paths.source,
     objtree: '.',
     'kbuild-makefile': makefile,
-    CC: compilerOf(kernel),
+    CC: toolchainOf(kernel.facts.compiler).cc,
     ARCH: 'x86',
     SRCARCH: 'x86',
     BITS: '64',

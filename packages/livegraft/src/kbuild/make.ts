@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { configDrifted } from '../diagnostics/kbuild.ts';
+import { kbuildArguments } from '../kernel/prepare.ts';
+import { toolchainOf } from '../kernel/toolchain.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { type RunResult, tryRun } from '../support/exec.ts';
 import { withLock } from '../support/lock.ts';
@@ -12,26 +14,6 @@ import { withLock } from '../support/lock.ts';
 const patience = 300_000;
 
 const pinned = ['include/config/auto.conf', 'include/generated/autoconf.h'];
-
-/** The compiler as the kernel's banner names it: `gcc-12`. */
-export function compilerOf(kernel: Kernel): string {
-  return kernel.facts.compiler.split(' ')[0]!;
-}
-
-/**
- * The variables of every call. KERNELRELEASE: without it kbuild rewrites utsrelease.h. CROSS_COMPILE: Debian's newer compilers
- * are named by their triplet, and binutils must be those of that triplet.
- */
-function makeVariables(kernel: Kernel): string[] {
-  const compiler = compilerOf(kernel);
-  const triplet = /^(.+-linux-gnu-)gcc/.exec(compiler)?.[1];
-  return [
-    `O=${kernel.paths.build}`,
-    `CC=${compiler}`,
-    `KERNELRELEASE=${kernel.release}`,
-    ...(triplet === undefined ? [] : [`CROSS_COMPILE=${triplet}`]),
-  ];
-}
 
 /** Work in the build tree that no other livegraft disturbs. */
 export function withBuildTree<T>(kernel: Kernel, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -59,9 +41,7 @@ export async function runMake(kernel: Kernel, targets: readonly string[], signal
       ...foreign.flatMap((name) => ['-u', name]),
       'make',
       '-s',
-      '-C',
-      kernel.paths.source,
-      ...makeVariables(kernel),
+      ...kbuildArguments(kernel.paths, kernel.release, toolchainOf(kernel.facts.compiler)),
       ...targets,
     ],
     { group: true, ...(signal === undefined ? {} : { signal }) },

@@ -1,9 +1,9 @@
 /** Kernel modules inside the guest: their files, and the tables by which busybox's modprobe finds them (depmod's modules.dep and modules.alias). */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { gunzipSync } from 'node:zlib';
+import { compressionOf } from '@livegraft/binfmt/bzimage';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { guestFileUnreadable } from '../diagnostics/vm.ts';
+import { decompress } from '../kernel/decompress.ts';
 
 export interface GuestModule {
   /** As the kernel names it: with `_`, not `-`. */
@@ -48,27 +48,12 @@ export function dependencyLines(modules: readonly GuestModule[]): string[] {
 
 /** The .ko's plain bytes; which compression, the first bytes tell. */
 async function moduleBytes({ name, file }: GuestModule): Promise<Uint8Array> {
-  const place = typeof file === 'string' ? file : name;
-  try {
-    const bytes = typeof file === 'string' ? await readFile(file) : file;
-    const begins = (...magic: number[]) => magic.every((byte, index) => bytes[index] === byte);
-    if (begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return await through('xz', bytes);
-    if (begins(0x28, 0xb5, 0x2f, 0xfd)) return await through('zstd', bytes);
-    if (begins(0x1f, 0x8b)) return gunzipSync(bytes);
-    return bytes;
-  } catch (error) {
-    throw new LivegraftError(guestFileUnreadable({ path: place, reason: (error as Error).message.trim() }));
-  }
-}
-
-function through(program: string, bytes: Uint8Array): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(program, ['-dc'], { encoding: 'buffer', maxBuffer: 1 << 30 }, (error, stdout) => {
-      if (error === null) resolve(stdout);
-      else reject(error);
-    });
-    // A program that stops reading early reports why by itself.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(bytes);
-  });
+  const unreadable = (reason: string): LivegraftError =>
+    new LivegraftError(guestFileUnreadable({ path: typeof file === 'string' ? file : name, reason }));
+  const bytes =
+    typeof file === 'string'
+      ? await readFile(file).catch((error: Error) => Promise.reject(unreadable(error.message)))
+      : file;
+  const compression = compressionOf(bytes);
+  return compression === undefined ? bytes : decompress(bytes, compression, unreadable);
 }
