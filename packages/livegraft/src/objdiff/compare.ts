@@ -2,9 +2,10 @@
 import { SHT } from '@livegraft/binfmt/elf/constants';
 import type { Atom, AtomTarget, Reference, Target, UnitObject } from './atoms.ts';
 import type { Correlation } from './correlate.ts';
+import { type LineShift, lineOfEntry } from './line-numbers.ts';
 import { isContentOnly } from './names.ts';
 import { fieldSize, plainType } from './relocations.ts';
-import { family, holdsDescriptors } from './sections.ts';
+import { family, holdsDescriptors, isSanitizerData } from './sections.ts';
 import type { Entry } from './special.ts';
 
 export type Difference =
@@ -28,10 +29,14 @@ export class Comparison {
   /** What came out for pairs that were compared without assuming anything. */
   readonly #known = new Map<string, boolean>();
 
-  constructor(original: Side, patched: Side, correlation: Correlation) {
+  /** With it, line numbers that only moved are no difference. */
+  readonly #lines: LineShift | undefined;
+
+  constructor(original: Side, patched: Side, correlation: Correlation, lines?: LineShift) {
     this.#original = original;
     this.#patched = patched;
     this.correlation = correlation;
+    this.#lines = lines;
   }
 
   /** The first difference between an original atom and the patched one, or undefined when there is none. */
@@ -46,7 +51,7 @@ export class Comparison {
   #contentDifference(a: Atom, b: Atom): Difference | undefined {
     const before = this.#original.object.references(a);
     const after = this.#patched.object.references(b);
-    const byte = firstByteDifference(this.#original.object, a, before, this.#patched.object, b, after);
+    const byte = this.#firstByteDifference(a, before, b, after);
     if (byte !== undefined) return { what: 'bytes', offset: byte };
     if (a.size !== b.size) return { what: 'size', offset: Math.min(a.size, b.size) };
     if (before.length !== after.length)
@@ -61,6 +66,24 @@ export class Comparison {
       }
     }
     return undefined;
+  }
+
+  #firstByteDifference(
+    a: Atom,
+    before: readonly Reference[],
+    b: Atom,
+    after: readonly Reference[],
+  ): number | undefined {
+    if (a.section.type === SHT.NOBITS) return undefined;
+    const left = withoutLine(a, mask(this.#original.object.bytes(a), before));
+    const right = withoutLine(b, mask(this.#patched.object.bytes(b), after));
+    const first = firstDifference(left, right);
+    if (first === undefined || this.#lines === undefined || left.length !== right.length) return first;
+    for (const { offset, size } of this.#lines.linesOf(a, b)) {
+      left.fill(0, offset, offset + size);
+      right.fill(0, offset, offset + size);
+    }
+    return firstDifference(left, right);
   }
 
   #entriesDifference(a: Atom, b: Atom): Difference | undefined {
@@ -86,8 +109,15 @@ export class Comparison {
       a.references.length !== b.references.length
     )
       return false;
-    const masked = (entry: Entry): Uint8Array => mask(entry.bytes, entry.references);
-    if (Buffer.compare(masked(a), masked(b)) !== 0) return false;
+    const left = mask(a.bytes, a.references);
+    const right = mask(b.bytes, b.references);
+    const [line] = lineOfEntry(a);
+    const [other] = lineOfEntry(b);
+    if (line !== undefined && line.offset === other?.offset && this.#lines?.moved(line, other) === true) {
+      left.fill(0, line.offset, line.offset + line.size);
+      right.fill(0, line.offset, line.offset + line.size);
+    }
+    if (Buffer.compare(left, right) !== 0) return false;
     return a.references.every((reference, i) => {
       const other = b.references[i]!;
       return (
@@ -120,7 +150,11 @@ export class Comparison {
       case 'unnamed':
       case 'fragment':
         // writable data without a name has an identity: its place
-        if (a.atom.role === 'data' && (a.atom.start !== b.atom.start || a.atom.section.name !== b.atom.section.name))
+        if (
+          a.atom.role === 'data' &&
+          !isSanitizerData(a.atom.section) &&
+          (a.atom.start !== b.atom.start || a.atom.section.name !== b.atom.section.name)
+        )
           return false;
         return this.#sameUnnamed(a.atom, b.atom);
       case 'function':
@@ -160,17 +194,7 @@ export function mask(bytes: Uint8Array, references: readonly Reference[]): Uint8
   return copy;
 }
 
-function firstByteDifference(
-  original: UnitObject,
-  a: Atom,
-  before: readonly Reference[],
-  patched: UnitObject,
-  b: Atom,
-  after: readonly Reference[],
-): number | undefined {
-  if (a.section.type === SHT.NOBITS) return undefined;
-  const left = withoutLine(a, mask(original.bytes(a), before));
-  const right = withoutLine(b, mask(patched.bytes(b), after));
+function firstDifference(left: Uint8Array, right: Uint8Array): number | undefined {
   const common = Math.min(left.length, right.length);
   for (let i = 0; i < common; i++) if (left[i] !== right[i]) return i;
   return undefined;

@@ -4,6 +4,7 @@ import * as say from '../diagnostics/objdiff.ts';
 import type { Atom, Reference } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, isGlobal } from './correlate.ts';
+import type { LineShift } from './line-numbers.ts';
 import { isContentOnly, isOnceFlag, stem } from './names.ts';
 import { holdsDescriptors } from './sections.ts';
 
@@ -16,6 +17,7 @@ export function settleData(
   original: Side,
   patched: Side,
   named: Correlation,
+  lines: LineShift | undefined,
 ): { correlation: Correlation; findings: Diagnostic[] } {
   const patchedOf = new Map(named.patchedOf);
   const originalOf = new Map(named.originalOf);
@@ -24,7 +26,7 @@ export function settleData(
   const reported = new Set<Atom>();
   for (let again = true; again; ) {
     again = false;
-    const comparison = new Comparison(original, patched, correlation);
+    const comparison = new Comparison(original, patched, correlation, lines);
     for (const [a, b] of patchedOf) {
       if (a.kind !== 'data' || (a.role !== 'data' && a.role !== 'rodata') || isContentOnly(a.name) || reported.has(b))
         continue;

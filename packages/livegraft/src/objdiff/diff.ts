@@ -9,6 +9,7 @@ import { type Atom, cutObject } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, correlate, isGlobal } from './correlate.ts';
 import { settleData } from './data.ts';
+import { LineShift } from './line-numbers.ts';
 import { coldParent } from './names.ts';
 import { ObjectError } from './object-error.ts';
 import { entriesOf } from './special.ts';
@@ -42,8 +43,13 @@ export interface Diff {
   readonly findings: readonly Diagnostic[];
 }
 
+export interface DiffOptions {
+  /** Whether the patched source had #line marks: if not, line numbers that moved are no change (default: true). */
+  readonly marked?: boolean;
+}
+
 /** Compares two relocatable objects of the same unit. Throws LivegraftError when they are not comparable at all. */
-export function diffObjects(unit: string, before: ElfFile, after: ElfFile): Diff {
+export function diffObjects(unit: string, before: ElfFile, after: ElfFile, { marked = true }: DiffOptions = {}): Diff {
   if (before.machine !== after.machine || before.type !== after.type) {
     throw new LivegraftError(
       say.objectsDiffer({
@@ -57,14 +63,15 @@ export function diffObjects(unit: string, before: ElfFile, after: ElfFile): Diff
   const named = correlate(original.object, patched.object);
   // a function that ftrace cannot reach is replaced by way of its callers: it counts as new, and they as changed
   const unreachable = new Set<Atom>();
-  let settled = settle(unit, original, patched, named);
+  const lines = marked ? undefined : new LineShift(original, patched, named);
+  let settled = settle(unit, original, patched, named, lines);
   for (
     let more = beyondFtrace(original, settled.functions);
     more.length > 0;
     more = beyondFtrace(original, settled.functions)
   ) {
     for (const atom of more) unreachable.add(atom);
-    settled = settle(unit, original, patched, without(named, unreachable));
+    settled = settle(unit, original, patched, without(named, unreachable), lines);
   }
   const { correlation, comparison, functions, findings: dataFindings } = settled;
   const findings = [
@@ -76,9 +83,9 @@ export function diffObjects(unit: string, before: ElfFile, after: ElfFile): Diff
   return { unit, original, patched, correlation, functions, findings };
 }
 
-function settle(unit: string, original: Side, patched: Side, named: Correlation) {
-  const { correlation, findings } = settleData(unit, original, patched, named);
-  const comparison = new Comparison(original, patched, correlation);
+function settle(unit: string, original: Side, patched: Side, named: Correlation, lines: LineShift | undefined) {
+  const { correlation, findings } = settleData(unit, original, patched, named, lines);
+  const comparison = new Comparison(original, patched, correlation, lines);
   return { correlation, comparison, findings, functions: verdicts(original, patched, correlation, comparison) };
 }
 

@@ -108,6 +108,80 @@ export function fallsThrough(section: ElfSection, start: number, end: number): b
   return falls;
 }
 
+/**
+ * Immediate operands that calls get as the argument right behind one that is the address of a name: in
+ * `mov $"fs/aio.c",%rdi; mov $123,%esi; call f` it is 123. Follows the code from call to call and along forward jumps.
+ * @param isName whether the relocated field at a section offset is the address of a name
+ * @returns section offset of the immediate → section offset of the name's field
+ */
+export function immediatesBehind(
+  section: ElfSection,
+  extent: Extent,
+  isName: (field: number) => boolean,
+): ReadonlyMap<number, number> {
+  const { FlowControl, OpAccess, InstructionInfoFactory, Mnemonic, Register, RegisterExt } = iced();
+  const order = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
+  const found = new Map<number, number>();
+  /** What the registers hold where a jump arrives. */
+  const arriving = new Map<number, Arguments>();
+  const info = new InstructionInfoFactory();
+  const nothing: Arguments = order.map(() => ({ immediates: [] }));
+  let held = nothing;
+  eachInstruction(section, [extent], (start, _, instruction, decoder) => {
+    held = joined(held, arriving.get(start));
+    const flow = instruction.flowControl;
+    if (flow === FlowControl.Call || flow === FlowControl.IndirectCall) {
+      held.slice(1).forEach(({ immediates }, i) => {
+        const { name } = held[i]!;
+        if (name !== undefined) for (const field of immediates) found.set(field, name);
+      });
+      held = nothing;
+    } else if (flow === FlowControl.ConditionalBranch || flow === FlowControl.UnconditionalBranch) {
+      const target = Number(instruction.nearBranchTarget - BASE);
+      if (target > start) arriving.set(target, joined(held, arriving.get(target)));
+      if (flow === FlowControl.UnconditionalBranch) held = nothing;
+    } else if (flow !== FlowControl.Next) {
+      held = nothing;
+    } else {
+      const written = info.info(instruction);
+      const next = [...held];
+      for (const used of written.usedRegisters()) {
+        const i = order.indexOf(RegisterExt.fullRegister(used.register));
+        if (i >= 0 && used.access !== OpAccess.Read && used.access !== OpAccess.CondRead) next[i] = { immediates: [] };
+        used.free();
+      }
+      written.free();
+      const i = order.indexOf(RegisterExt.fullRegister(instruction.op0Register));
+      const isMove = instruction.mnemonic === Mnemonic.Mov;
+      if (i >= 0 && (isMove || instruction.mnemonic === Mnemonic.Lea)) {
+        const constants = decoder.getConstantOffsets(instruction);
+        const field = start + (isMove ? constants.immediateOffset : constants.displacementOffset);
+        if ((isMove ? constants.immediateSize : constants.displacementSize) > 0 && isName(field)) {
+          next[i] = { name: field, immediates: [] };
+        } else if (isMove && constants.immediateSize === 4) next[i] = { immediates: [field] };
+        constants.free();
+      }
+      held = next;
+    }
+  });
+  info.free();
+  return found;
+}
+
+/** What each argument register may hold: the address of a name (its field), or one of some immediate operands (theirs). */
+type Arguments = readonly { readonly name?: number; readonly immediates: readonly number[] }[];
+
+function joined(a: Arguments, b: Arguments | undefined): Arguments {
+  if (b === undefined) return a;
+  return a.map((one, i) => {
+    const name = one.name ?? b[i]!.name;
+    return {
+      ...(name === undefined ? {} : { name }),
+      immediates: [...new Set([...one.immediates, ...b[i]!.immediates])],
+    };
+  });
+}
+
 type Visit = (
   start: number,
   end: number,

@@ -23,7 +23,7 @@ export function coldParent(name: string): string | undefined {
 
 /** Constants whose address means nothing, only their content: each use may have a copy of its own. */
 export function isContentOnly(name: string): boolean {
-  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH)(\.\d+)*$/.test(name);
+  return /^(?:.+\.)?(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH)(\.\d+)*$/.test(name);
 }
 
 /** Padding before a function for CFI or call thunks, named after it (CONFIG_CALL_PADDING, kCFI). */
@@ -33,7 +33,8 @@ export function isPaddingName(name: string): boolean {
 
 /** Static variables whose loss costs nothing but a message that comes once more: once-flags, rate limits, lock classes. */
 export function isOnceFlag(name: string): boolean {
-  return /^(__already_done|__warned|__print_once|_rs|__ret_once|__once_done|___done|__flags|___once_key|__key)(\.|\d|$)/.test(
+  // clang puts the function first: `f.__key.8`
+  return /^(?:.+\.)?(__already_done|__warned|__print_once|_rs|__ret_once|__once_done|___done|__flags|___once_key|__key)(\.|\d|$)/.test(
     name,
   );
 }

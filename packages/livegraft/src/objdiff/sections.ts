@@ -44,7 +44,7 @@ const tables = new Set([
   '.orc_unwind',
   '.orc_unwind_ip',
 ]);
-const fragments = new Set(['.altinstr_replacement', '.altinstr_aux', '.fixup']);
+const fragments = new Set(['.altinstr_replacement', '.altinstr_aux', '.fixup', '.text..refcount']);
 /** Ordinary variables and constants; the kernel names many sections of its own that way (`.data..read_mostly`, `.data..percpu`). */
 const ordinary = /^\.(ref\.)?(data|rodata|bss)($|[._])/;
 /** Descriptors of pr_debug(): the loader registers a module's own (kernel/module/main.c). */
@@ -80,6 +80,11 @@ function decide({ name, flags, type }: ElfSection): SectionRole {
 /** True for a section of pr_debug() descriptors. */
 export function holdsDescriptors(section: ElfSection): boolean {
   return descriptors.has(section.name);
+}
+
+/** True for where UBSAN's checks keep what they report: each check has its own, and nothing but the check knows it. */
+export function isSanitizerData(section: ElfSection): boolean {
+  return /^\.data\.+Lubsan_(data|type)\d+$/.test(section.name);
 }
 
 /** What a section is when the compiler's splitting by name is undone: `.data.count.3` and `.data.count` are `.data`. */
