@@ -1,11 +1,22 @@
 /** What the comparison of two objects can find that a live patch cannot carry. */
 import { define } from './diagnostic.ts';
 
-export const dataChanged = define<{ unit: string; name: string; section: string; what: string }>('data-changed', {
+export const dataChanged = define<{
+  unit: string;
+  name: string;
+  section: string;
+  what: string;
+  statement?: string;
+}>('data-changed', {
   place: ({ unit, name }) => `${unit}: ${name}`,
   message: ({ name, section, what }) =>
     `The patch changes the variable ${name} (${section}): ${what}. It exists already in the running kernel, and a livepatch does not touch existing data`,
-  hint: 'leave the initial value as it is, and give the new code a variable of its own',
+  hint: ({ statement }) =>
+    `leave the initial value as it is, and give the new code a variable of its own${
+      statement === undefined
+        ? ''
+        : `; what a pre-patch callback would do is \`${statement}\`, if nobody has set it to anything else meanwhile`
+    }`,
 });
 
 export const initChanged = define<{ unit: string; name: string }>('init-changed', {

@@ -181,6 +181,29 @@ describe('references', () => {
     },
   );
 
+  test('a descriptor of pr_debug() is meant by its address: nothing counts to the end of the one before', () => {
+    const { atoms, references } = cut({
+      '.text.f': {
+        flags: 'x',
+        bytes: [0x48, 0xc7, 0xc7, 0, 0, 0, 0, 0xc3],
+        symbols: [{ name: 'f' }],
+        relocations: [[3, ABS32S, '__dyndbg', 56]],
+      },
+      __dyndbg: {
+        flags: 'w',
+        size: 112,
+        bytes: Array.from({ length: 112 }, () => 0),
+        symbols: [
+          { name: '__UNIQUE_ID_ddebug1.1', size: 56, kind: 'object' },
+          { name: '__UNIQUE_ID_ddebug2.0', at: 56, kind: 'object' },
+        ],
+      },
+    });
+    const { target } = references(named(atoms, 'f'))[0]!;
+    expect(meant(target)).toEqual(['__UNIQUE_ID_ddebug2.0', 0, 0]);
+    expect(target.kind === 'atom' && target.doubtful).toBe(undefined);
+  });
+
   test('where the variable that begins there is global, the end of the one before is meant', () => {
     const { atoms, references } = twoVariables(
       [3, ABS32S, '.data..read_mostly', 4],

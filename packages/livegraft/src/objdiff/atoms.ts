@@ -9,7 +9,7 @@ import { cutFragments } from './fragments.ts';
 import { type Field, type OutwardReference, outwardReferences, relocatedFields } from './instructions.ts';
 import { ObjectError } from './object-error.ts';
 import { fieldSize, isPcRelative, within } from './relocations.ts';
-import { roleOf, type SectionRole } from './sections.ts';
+import { holdsDescriptors, roleOf, type SectionRole } from './sections.ts';
 
 export interface Atom {
   /** Counts up within the object. */
@@ -168,7 +168,8 @@ class CutObject implements UnitObject {
         atom.symbols.length > 0 &&
         atom.symbols.every((each) => each.binding !== STB.LOCAL);
       if (otherwise && before !== undefined) atom = before;
-      doubtful = !this.#isAccess(section, relocation);
+      // no code counts from one descriptor of pr_debug() to the next, nor to the end of the last
+      doubtful = !holdsDescriptors(home) && !this.#isAccess(section, relocation);
     }
     const addend = sum - atom.start;
     return { kind: 'atom', atom, at: addend + bias, addend, ...(doubtful ? { doubtful } : {}) };

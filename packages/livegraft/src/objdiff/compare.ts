@@ -143,7 +143,11 @@ export class Comparison {
     if (a.atom.kind === 'string' || a.atom.kind === 'constant') {
       // where in it matters too: the code may count from there in both directions
       const left = this.#original.object.bytes(a.atom);
-      return a.at === b.at && Buffer.compare(left, this.#patched.object.bytes(b.atom)) === 0;
+      const right = this.#patched.object.bytes(b.atom);
+      if (a.at !== b.at) return false;
+      return (
+        Buffer.compare(left, right) === 0 || (a.atom.kind === 'string' && this.#lines?.sameText(left, right) === true)
+      );
     }
     if (a.addend !== b.addend) return false;
     switch (a.atom.kind) {

@@ -1,7 +1,8 @@
 /** What a patch does to existing variables and constants: most of it a livepatch cannot carry. */
+import { SHT } from '@livegraft/binfmt/elf/constants';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
-import type { Atom, Reference } from './atoms.ts';
+import type { Atom, Reference, Target } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, isGlobal } from './correlate.ts';
 import type { LineShift } from './line-numbers.ts';
@@ -47,7 +48,7 @@ export function settleData(
           unit,
           name: b.name,
           section: b.section.name,
-          what: describe(original, patched, a, b, difference),
+          ...describe(original, patched, a, b, difference),
         }),
       );
     }
@@ -76,15 +77,49 @@ function lostState(unit: string, original: Side, patched: Side, correlation: Cor
     .map(({ name }) => (isOnceFlag(name) ? say.onceFlagRestarts({ unit, name }) : say.stateLost({ unit, name })));
 }
 
-function describe(original: Side, patched: Side, a: Atom, b: Atom, difference: Difference): string {
-  if (difference.what === 'section') return `it moves from ${a.section.name} to ${b.section.name}`;
-  if (a.size !== b.size) return `its size goes from ${a.size} to ${b.size} bytes`;
-  if (difference.what === 'bytes') {
-    const value = (side: Side, atom: Atom): string => {
-      const from = difference.offset & ~7;
-      return Buffer.from(side.object.bytes(atom).subarray(from, from + 8)).toString('hex');
+interface DataChange {
+  readonly what: string;
+  /** C that would bring a running variable to the new value, where one statement does. */
+  readonly statement?: string;
+}
+
+function describe(original: Side, patched: Side, a: Atom, b: Atom, difference: Difference): DataChange {
+  if (a.size !== b.size) return { what: `its size goes from ${a.size} to ${b.size} bytes` };
+  const left = numberIn(original, a);
+  const right = numberIn(patched, b);
+  // zero and another value lie in different sections
+  if (left !== undefined && right !== undefined && left !== right) {
+    return {
+      what: `its initial value goes from ${left} to ${right}`,
+      ...(/\.\d/.test(b.name) ? {} : { statement: `${b.name} = ${right};` }),
     };
-    return `its initial value differs at byte ${difference.offset}: ${value(original, a)} becomes ${value(patched, b)}`;
   }
-  return `what it points to differs at byte ${difference.offset}`;
+  if (difference.what === 'section') return { what: `it moves from ${a.section.name} to ${b.section.name}` };
+  if (difference.what === 'reference') {
+    const { offset, before, after } = difference;
+    return { what: `its pointer at byte ${offset} goes from ${nameOf(before)} to ${nameOf(after)}` };
+  }
+  const from = difference.offset & ~7;
+  const bytes = (side: Side, atom: Atom): string =>
+    Buffer.from(side.object.bytes(atom).subarray(from, from + 8))
+      .toString('hex')
+      .replace(/..(?=.)/g, '$& ');
+  return difference.what === 'bytes'
+    ? {
+        what: `its initial value differs at byte ${difference.offset}: ${bytes(original, a)} becomes ${bytes(patched, b)}`,
+      }
+    : { what: `what it points to differs at byte ${difference.offset}` };
+}
+
+/** The value of a variable that is a number; undefined for all others. */
+function numberIn({ object }: Side, atom: Atom): bigint | undefined {
+  if (![1, 2, 4, 8].includes(atom.size) || object.references(atom).length > 0) return undefined;
+  if (atom.section.type === SHT.NOBITS) return 0n;
+  const value = [...object.bytes(atom)].reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return BigInt.asIntN(8 * atom.size, value);
+}
+
+function nameOf(target: Target): string {
+  if (target.kind === 'symbol') return target.symbol.name;
+  return target.atom.name || `something in ${target.atom.section.name}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Which differences between two objects are line numbers and nothing else. A patch that adds lines shifts `__LINE__` in everything
- * below; objects compiled without #line marks (`patch/lines.ts`) show it in BUG entries, in calls that pass a file and a line, and
- * in UBSAN's source locations. Each is known by what stands beside it: the name of a source file, or `__func__`.
+ * below; objects compiled without #line marks (`patch/lines.ts`) show it in BUG entries, in calls that pass a file and a line, in
+ * texts that name both, and in UBSAN's source locations. Each is known by what stands beside it: the name of a source file, or `__func__`.
  * A number is taken for a shifted line only if it moved as the lines around it did.
  */
 import type { Atom, Reference, UnitObject } from './atoms.ts';
@@ -85,6 +85,17 @@ export class LineShift {
     );
   }
 
+  /** True when two literal strings differ only in lines that moved: `at fs/aio.c:123` (FORTIFY_SOURCE's warnings). */
+  sameText(before: Uint8Array, after: Uint8Array): boolean {
+    const left = splitText(before);
+    const right = splitText(after);
+    return (
+      left.rest === right.rest &&
+      left.lines.length === right.lines.length &&
+      left.lines.every((line, i) => this.moved(line, right.lines[i]!))
+    );
+  }
+
   #lines(known: Map<Atom, readonly Line[]>, object: UnitObject, atom: Atom): readonly Line[] {
     const found = known.get(atom);
     if (found !== undefined) return found;
@@ -151,6 +162,18 @@ function fileName({ target }: Reference): string | undefined {
 
 function isFunctionName({ target }: Reference): boolean {
   return target.kind === 'atom' && target.at === 0 && /^(?:.+\.)?(__func__|__FUNCTION__)$/.test(stem(target.atom.name));
+}
+
+/** A string without the lines that it names, and those. */
+function splitText(bytes: Uint8Array): { readonly rest: string; readonly lines: readonly Line[] } {
+  const lines: Line[] = [];
+  const rest = Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/([\w./+-]+\.[ch]):(\d+)/g, (_, file: string, line: string, offset: number) => {
+      lines.push({ offset, size: 4, value: Number(line), file });
+      return `${file}:`;
+    });
+  return { rest, lines };
 }
 
 /** The longest part of the pairs that rises on both sides; those that do not fit belong to code that was moved or changed. */
