@@ -129,7 +129,7 @@ class Extractor {
     const isAdded = (each: Included): boolean =>
       each.atom.kind === 'function' && !this.#changed.has(each.atom) && coldParent(each.atom.name) === undefined;
     const isData = ({ atom }: Included): boolean =>
-      atom.kind === 'data' && atom.size > 0 && !isContentOnly(atom.name) && !holdsDescriptors(atom.section);
+      atom.kind === 'data' && atom.size > 0 && !isContentOnly(atom) && !holdsDescriptors(atom.section);
     return {
       pieces: [...new Set(all.map((each) => each.piece)), ...this.#entries],
       replaced: this.#replaced,
@@ -295,7 +295,7 @@ class Extractor {
         if (branch && this.#changed.has(atom)) return here();
         break;
       case 'data':
-        if (original === undefined || atom.size === 0 || isContentOnly(atom.name) || holdsDescriptors(atom.section))
+        if (original === undefined || atom.size === 0 || isContentOnly(atom) || holdsDescriptors(atom.section))
           return here();
         break;
     }

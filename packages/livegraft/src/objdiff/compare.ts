@@ -164,7 +164,7 @@ export class Comparison {
       case 'function':
         return this.correlation.patchedOf.get(a.atom) === b.atom;
       case 'data':
-        if (isContentOnly(a.atom.name) && isContentOnly(b.atom.name)) return this.#sameUnnamed(a.atom, b.atom);
+        if (isContentOnly(a.atom) && isContentOnly(b.atom)) return this.#sameUnnamed(a.atom, b.atom);
         if (holdsDescriptors(a.atom.section) && holdsDescriptors(b.atom.section))
           return this.#sameUnnamed(a.atom, b.atom);
         return this.correlation.patchedOf.get(a.atom) === b.atom;

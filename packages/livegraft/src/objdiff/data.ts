@@ -29,7 +29,7 @@ export function settleData(
     again = false;
     const comparison = new Comparison(original, patched, correlation, lines);
     for (const [a, b] of patchedOf) {
-      if (a.kind !== 'data' || (a.role !== 'data' && a.role !== 'rodata') || isContentOnly(a.name) || reported.has(b))
+      if (a.kind !== 'data' || (a.role !== 'data' && a.role !== 'rodata') || isContentOnly(a) || reported.has(b))
         continue;
       if (holdsDescriptors(a.section)) continue;
       const difference = comparison.difference(a, b);

@@ -110,7 +110,7 @@ export function fallsThrough(section: ElfSection, start: number, end: number): b
 
 /**
  * Immediate operands that calls get as the argument right behind one that is the address of a name: in
- * `mov $"fs/aio.c",%rdi; mov $123,%esi; call f` it is 123. Follows the code from call to call and along forward jumps.
+ * `mov $"fs/aio.c",%rdi; mov $123,%esi; call f` it is 123. Follows the code from call to call and along jumps.
  * @param isName whether the relocated field at a section offset is the address of a name
  * @returns section offset of the immediate → section offset of the name's field
  */
@@ -125,9 +125,13 @@ export function immediatesBehind(
   /** What the registers hold where a jump arrives. */
   const arriving = new Map<number, Arguments>();
   const info = new InstructionInfoFactory();
-  const nothing: Arguments = order.map(() => ({ immediates: [] }));
+  /** The seventh argument lies on the stack: it is pushed last. */
+  const onStack = order.length;
+  const nothing: Arguments = [...order.map(() => ({ immediates: [] })), { immediates: [] }];
   let held = nothing;
-  eachInstruction(section, [extent], (start, _, instruction, decoder) => {
+  // twice: what jumps backwards arrives the second time
+  eachInstruction(section, [extent, extent], (start, _, instruction, decoder) => {
+    if (start === extent.start) held = nothing;
     held = joined(held, arriving.get(start));
     const flow = instruction.flowControl;
     if (flow === FlowControl.Call || flow === FlowControl.IndirectCall) {
@@ -138,7 +142,7 @@ export function immediatesBehind(
       held = nothing;
     } else if (flow === FlowControl.ConditionalBranch || flow === FlowControl.UnconditionalBranch) {
       const target = Number(instruction.nearBranchTarget - BASE);
-      if (target > start) arriving.set(target, joined(held, arriving.get(target)));
+      arriving.set(target, joined(held, arriving.get(target)));
       if (flow === FlowControl.UnconditionalBranch) held = nothing;
     } else if (flow !== FlowControl.Next) {
       held = nothing;
@@ -159,6 +163,10 @@ export function immediatesBehind(
         if ((isMove ? constants.immediateSize : constants.displacementSize) > 0 && isName(field)) {
           next[i] = { name: field, immediates: [] };
         } else if (isMove && constants.immediateSize === 4) next[i] = { immediates: [field] };
+        constants.free();
+      } else if (instruction.stackPointerIncrement < 0) {
+        const constants = decoder.getConstantOffsets(instruction);
+        next[onStack] = { immediates: constants.immediateSize === 4 ? [start + constants.immediateOffset] : [] };
         constants.free();
       }
       held = next;

@@ -21,9 +21,12 @@ export function coldParent(name: string): string | undefined {
   return match?.[1];
 }
 
-/** Constants whose address means nothing, only their content: each use may have a copy of its own. */
-export function isContentOnly(name: string): boolean {
-  return /^(?:.+\.)?(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH)(\.\d+)*$/.test(name);
+/**
+ * Constants whose address means nothing, only their content: each use may have a copy of its own. `__msg` is what
+ * NL_SET_ERR_MSG() keeps its text in (include/linux/netlink.h).
+ */
+export function isContentOnly({ name, role }: { readonly name: string; readonly role: string }): boolean {
+  return role !== 'data' && /^(?:.+\.)?(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|__msg)(\.\d+)*$/.test(name);
 }
 
 /** Padding before a function for CFI or call thunks, named after it (CONFIG_CALL_PADDING, kCFI). */

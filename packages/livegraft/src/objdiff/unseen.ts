@@ -19,7 +19,7 @@ export function onceFindings(
   comparison: Comparison,
 ): Diagnostic[] {
   const code = functions.filter((f) => f.verdict !== 'unchanged' && (f.patched ?? f.original)!.role === 'once');
-  const isData = (atom: Atom): boolean => atom.kind === 'data' && atom.role === 'once' && !isContentOnly(atom.name);
+  const isData = (atom: Atom): boolean => atom.kind === 'data' && atom.role === 'once' && !isContentOnly(atom);
   const { originalOf, patchedOf } = comparison.correlation;
   const data = patched.object.atoms.filter(isData).filter((atom) => {
     const before = originalOf.get(atom);
