@@ -9,12 +9,14 @@ const layers = [
   ['cli'],
   ['demo'],
   ['build', 'trial'],
-  ['klp', 'vm', 'kbuild', 'bundle'],
+  ['klp', 'verify', 'vm', 'kbuild', 'bundle'],
   ['provenance'],
   ['objdiff', 'kernel', 'patch'],
   ['support'],
   ['diagnostics'],
 ];
+/** Folders that see less than their layer would let them: the checker must not share the builder's code, nor its mistakes. */
+const only = new Map([['verify', ['kernel', 'support', 'diagnostics']]]);
 const src = join(root, 'packages/livegraft/src');
 const layerOf = (folder) => layers.findIndex((layer) => layer.includes(folder));
 const problems = [];
@@ -29,6 +31,8 @@ for (const file of readdirSync(src, { recursive: true }).filter((name) => name.e
     if (other === undefined || other === '..' || other === folder || target === 'version.ts') continue;
     if (file.endsWith('.test.ts') || file.endsWith('.case.ts') || file.endsWith('.vm.ts') || file.includes('/testing/'))
       continue;
+    if (only.get(folder)?.includes(other) === false)
+      problems.push(`${file} imports ${target}: ${folder} knows ${only.get(folder).join(', ')} and nothing else`);
     if (layerOf(other) <= layerOf(folder)) problems.push(`${file} imports ${target}: ${folder} may not know ${other}`);
   }
 }

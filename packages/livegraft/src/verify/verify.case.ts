@@ -1,0 +1,389 @@
+/** Real modules, built by the program, are found right; the same modules with one thing wrong are found wrong, whichever thing it is. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { build } from '../build/build.ts';
+import type { Manifest } from '../bundle/manifest.ts';
+import { compilePatchedUnits } from '../kbuild/objects.ts';
+import { type KernelImage, readImage } from '../kernel/image.ts';
+import { readBuiltins, readModule, readModuleIndex, resolveModules } from '../kernel/modules.ts';
+import { parsePatch } from '../patch/parse.ts';
+import { silent } from '../support/progress.ts';
+import { sourcePatch } from '../testing/source-patch.ts';
+import { testKernel } from '../testing/test-kernel.ts';
+import { KoEditor } from './testing.ts';
+import { type Verification, type VerifyInput, verifyModule } from './verify.ts';
+
+const kernel = await testKernel();
+const dir = mkdtempSync(join(tmpdir(), 'livegraft-verify-'));
+let image: KernelImage;
+let input: VerifyInput;
+let manifest: Manifest;
+
+const filldir = `static bool filldir64(struct dir_context *ctx, const char *name, int namlen,
+		     loff_t offset, u64 ino, unsigned int d_type)
+{`;
+const refill = `	if (pfrag->page) {
+		if (page_ref_count(pfrag->page) == 1) {
+			pfrag->offset = 0;`;
+/** Exception entries, alternatives, a static branch, a BUG entry, new functions and data in vmlinux; a pr_debug() in a module. */
+const patch = (): string =>
+  sourcePatch(kernel, {
+    'fs/readdir.c': [
+      filldir,
+      `static unsigned long livegraft_entries = 3;
+static const int livegraft_limits[] = { 11, 22, 33, 44 };
+
+static noinline int livegraft_kind(unsigned int kind)
+{
+	if (kind > 100)
+		pr_info("livegraft: kind %u of %lu\\n", kind, livegraft_entries);
+	return livegraft_limits[kind & 3];
+}
+static int livegraft_double(unsigned int kind)
+{
+	return 2 * kind;
+}
+static int (*const livegraft_kinds[])(unsigned int) = { livegraft_kind, livegraft_double };
+
+${filldir}
+	int __maybe_unused seen = ++livegraft_entries > 5 ? livegraft_kind(d_type) : livegraft_kinds[d_type & 1](d_type);`,
+    ],
+    'net/core/sock.c': [refill, `	WARN_ON_ONCE(sz > (1 << 30));\n${refill}`],
+    'fs/ext4/mballoc.c': [
+      'mb_debug(sb, "load group %u\\n", group);',
+      'pr_debug("livegraft: load group %u\\n", group);',
+    ],
+  });
+
+async function prepare(name: string, text: string): Promise<{ input: VerifyInput; manifest: Manifest }> {
+  const patches = [{ name: `${name}.patch`, bytes: Buffer.from(text, 'latin1') }];
+  const bundle = await build({ patches, kernel, out: dir, name, replace: false, progress: silent });
+  const parsed = patches.map((each) => parsePatch(each.name, each.bytes));
+  const { units } = await compilePatchedUnits({ kernel, patches: parsed, scratch: dir, progress: silent });
+  const modules = new Map<string, Uint8Array>();
+  const targets = bundle.manifest.targets.map(({ object }) => object).filter((object) => object !== 'vmlinux');
+  for (const module of resolveModules(kernel.name, await readModuleIndex(kernel), await readBuiltins(kernel), targets))
+    modules.set(module.name, await readModule(kernel, module.name));
+  return {
+    manifest: bundle.manifest,
+    input: {
+      module: readFileSync(join(bundle.path, `${name}.ko`)),
+      image,
+      modules,
+      vermagic: kernel.facts.vermagic,
+      functions: bundle.manifest.functions,
+      units: units.map(({ unit, ...objects }) => ({ source: unit.source, object: unit.klpObject, ...objects })),
+    },
+  };
+}
+
+beforeAll(async () => {
+  image = await readImage(kernel);
+  ({ input, manifest } = await prepare('livegraft_verify', patch()));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+function mutated(change: (ko: KoEditor) => void, of: VerifyInput = input): Verification {
+  const ko = new KoEditor(of.module);
+  change(ko);
+  expect(Buffer.compare(ko.bytes, of.module), 'the edit changes something').not.toBe(0);
+  return verifyModule({ ...of, module: ko.bytes });
+}
+
+const errors = (verification: Verification): string[] =>
+  verification.problems
+    .filter(({ severity }) => severity === 'error')
+    .map(({ code, message }) => `${code}: ${message}`);
+
+describe('a module as it was built', () => {
+  test('is right, and the manifest says how much was compared', () => {
+    const started = performance.now();
+    const verification = verifyModule(input);
+    console.log(`verifyModule: ${Math.round(performance.now() - started)} ms`);
+    expect(errors(verification)).toEqual([]);
+    expect(manifest.verified).toMatchObject({ functions: input.functions.length, undecided: 0 });
+    expect(manifest.verified!.references).toBeGreaterThan(100);
+  });
+
+  test.each(['proc-meminfo', 'same-name', 'late-module'])('examples/%s is right', async (name) => {
+    const text = readFileSync(new URL(`../../../../examples/${name}/example.patch`, import.meta.url), 'latin1');
+    const { input: example, manifest: its } = await prepare(`livegraft_${name.replaceAll('-', '_')}`, text);
+    expect(verifyModule(example).problems).toEqual([]);
+    expect(its.verified!.functions).toBe(its.functions.length);
+  });
+});
+
+/** A symbol that begins new code of the patch in .text. */
+const inFunction = (ko: KoEditor, name: string): ((entry: { offset: number }) => boolean) => {
+  const { offset, size } = ko.symbol(name);
+  return (entry) => entry.offset >= offset && entry.offset < offset + size;
+};
+const calls = (ko: KoEditor, table: string, name: string) =>
+  ko.entries(table).filter((entry) => entry.type === 4 && entry.symbol !== '__fentry__' && inFunction(ko, name)(entry));
+/** Code that the patch brings. */
+const news = ['filldir64', 'skb_page_frag_refill', 'livegraft_kind', 'livegraft_double', 'ext4_mb_load_buddy_gfp'];
+const first = (ko: KoEditor, table: string) => ko.entries(table)[0]!;
+
+const wrong: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, expected: RegExp]>> = {
+  'a call goes to another export': [
+    (ko) => ko.redirect(calls(ko, '.rela.text', 'filldir64')[0]!, calls(ko, '.rela.text', 'skb_page_frag_refill')[0]!),
+    /module-wrong: .*filldir64/,
+  ],
+  'a call lands one byte behind': [(ko) => ko.addend(calls(ko, '.rela.text', 'filldir64')[0]!, 1), /module-wrong/],
+  'a livepatch symbol is another function': [
+    (ko) => {
+      const [a, b] = ko
+        .entries('.klp.rela.ext4..text')
+        .filter(({ symbol }, i, all) => symbol !== all[0]!.symbol || i === 0);
+      ko.redirect(a!, b!);
+    },
+    /module-wrong: .*ext4/,
+  ],
+  'an addend of a livepatch relocation': [(ko) => ko.addend(first(ko, '.klp.rela.ext4..text'), 8), /module-wrong/],
+  'a position that does not exist': [
+    (ko) =>
+      ko.replace(
+        `${first(ko, '.klp.rela.ext4..text').symbol}\0`,
+        `${first(ko, '.klp.rela.ext4..text').symbol.slice(0, -1)}9\0`,
+      ),
+    /module-not-loadable: .*not 9/,
+  ],
+  'a livepatch symbol without a position': [
+    (ko) =>
+      ko.replace(
+        `${first(ko, '.klp.rela.ext4..text').symbol}\0`,
+        `${first(ko, '.klp.rela.ext4..text').symbol.slice(0, -1)}x\0`,
+      ),
+    /module-not-loadable: .*livepatch symbol/,
+  ],
+  'a byte of code': [(ko) => ko.bump('.text', ko.symbol('filldir64').offset + 6), /module-wrong: .*filldir64\+0x6/],
+  'a byte of new code': [
+    (ko) => ko.bump('.text', ko.symbol('livegraft_kind').offset + 6),
+    /module-wrong: .*livegraft_kind/,
+  ],
+  'a string': [(ko) => ko.replace('kind %u of %lu', 'kind %u of %lx'), /module-wrong: .*a string/],
+  'the initial value of a new variable': [
+    (ko) => ko.bump(ko.symbol('livegraft_entries').section, ko.symbol('livegraft_entries').offset),
+    /module-wrong: .*livegraft_entries/,
+  ],
+  'a constant of a new table': [
+    (ko) => ko.bump(ko.symbol('livegraft_limits').section, ko.symbol('livegraft_limits').offset + 4),
+    /module-wrong: .*livegraft_limits\+0x4/,
+  ],
+  'a pointer in a new table': [
+    (ko) =>
+      ko.addend(
+        ko.entry('.rela.rodata', ({ type }) => type === 1),
+        16,
+      ),
+    /module-wrong/,
+  ],
+  'the line number of a WARN_ON': [(ko) => ko.bump('__bug_table', 8), /module-wrong: .*__bug_table/],
+  'the flags of a WARN_ON': [(ko) => ko.bump('__bug_table', 10), /module-wrong: .*__bug_table/],
+  'the place of a WARN_ON': [(ko) => ko.addend(first(ko, '.rela__bug_table'), 2), /module-wrong: .*__bug_table/],
+  'a lost WARN_ON': [
+    (ko) => {
+      ko.shorten('__bug_table', 12);
+      ko.shorten('.rela__bug_table', 48);
+    },
+    /module-wrong: .*__bug_table/,
+  ],
+  'half of a WARN_ON': [(ko) => ko.shorten('__bug_table', 2), /module-not-loadable/],
+  'where an exception goes on': [(ko) => ko.addend(ko.entries('.rela__ex_table')[1]!, 3), /module-wrong: .*__ex_table/],
+  'how an exception is handled': [(ko) => ko.bump('__ex_table', 8), /module-wrong: .*__ex_table/],
+  'a lost exception entry': [
+    (ko) => {
+      ko.shorten('__ex_table', 12);
+      ko.shorten('.rela__ex_table', 48);
+    },
+    /module-wrong: .*__ex_table/,
+  ],
+  'the key of a static branch': [
+    (ko) => ko.addend(ko.entries('.klp.rela.vmlinux.__jump_table')[0]!, 16),
+    /module-wrong: .*__jump_table/,
+  ],
+  'the sense of a static branch': [
+    (ko) => ko.addend(ko.entries('.klp.rela.vmlinux.__jump_table')[0]!, 1),
+    /module-wrong: .*__jump_table/,
+  ],
+  'the target of a static branch': [
+    (ko) => ko.addend(ko.entries('.rela__jump_table')[1]!, 1),
+    /module-wrong: .*__jump_table/,
+  ],
+  'an unwind entry': [(ko) => ko.bump('.orc_unwind', 0), /module-wrong: .*orc_unwind/],
+  'the place of an unwind entry': [
+    (ko) => ko.addend(first(ko, '.rela.orc_unwind_ip'), 1),
+    /module-wrong: .*orc_unwind/,
+  ],
+  'one unwind entry too few': [(ko) => ko.shorten('.orc_unwind', 6), /module-not-loadable: .*orc_unwind/],
+  'the CPU feature of an alternative': [(ko) => ko.bump('.altinstructions', 8), /module-wrong: .*altinstructions/],
+  'the length of an alternative': [(ko) => ko.bump('.altinstructions', 10), /module-wrong: .*altinstructions/],
+  'the code of an alternative': [(ko) => ko.bump('.altinstr_replacement', 0), /module-wrong/],
+  'a return site': [(ko) => ko.addend(first(ko, '.rela.return_sites'), 1), /module-wrong: .*return_sites/],
+  'a static call site': [
+    (ko) => ko.addend(first(ko, '.rela.static_call_sites'), 1),
+    /module-wrong: .*static_call_sites/,
+  ],
+  'a lock prefix': [(ko) => ko.addend(first(ko, '.rela.smp_locks'), 1), /module-wrong: .*smp_locks/],
+  'an entry of ftrace’s list': [
+    (ko) => ko.addend(first(ko, '.rela__mcount_loc'), 1),
+    /module-not-loadable: .*__mcount_loc/,
+  ],
+  'a version': [(ko) => ko.bump('__versions', 64), /module-not-loadable: .*version/],
+  'a lost version': [(ko) => ko.bump('__versions', 64 + 8), /module-not-loadable: .*version is absent/],
+  'a symbol that nobody exports': [
+    (ko) => {
+      const { symbol } = calls(ko, '.rela.text', 'filldir64')[0]!;
+      ko.replace(`\0${symbol}\0`, `\0${symbol.slice(0, -1)}Q\0`);
+    },
+    /module-not-loadable: .*Q: nothing in this kernel exports it/,
+  ],
+  'a field that is not zero': [
+    (ko) => ko.bump('.text', calls(ko, '.rela.text', 'filldir64')[0]!.offset),
+    /module-not-loadable: .*not zero/,
+  ],
+  'an unknown relocation type': [
+    (ko) => ko.type(calls(ko, '.rela.text', 'filldir64')[0]!, 9),
+    /module-not-loadable: .*type 9/,
+  ],
+  'another relocation type': [(ko) => ko.type(calls(ko, '.rela.text', 'filldir64')[0]!, 11), /module-wrong: .*type 11/],
+  'livepatch relocations that are not marked': [
+    (ko) => ko.flags('.klp.rela.ext4..text', (flags) => flags & ~0x00100000),
+    /module-not-loadable/,
+  ],
+  'relocations for an object that is not patched': [
+    (ko) => ko.replace('.klp.rela.ext4..text', '.klp.rela.jbd2..text'),
+    /module-not-loadable: .*no object jbd2/,
+  ],
+  'another vermagic': [(ko) => ko.replace('vermagic=6', 'vermagic=7'), /module-not-loadable: .*vermagic/],
+  'no livepatch': [(ko) => ko.replace('livepatch=Y', 'livepatcx=Y'), /module-not-loadable: .*livepatch/],
+  'a licence that may not use GPL symbols': [
+    (ko) => ko.replace('license=GPL', 'license=BSD'),
+    /module-not-loadable: .*license/,
+  ],
+  'struct module of another size': [(ko) => ko.shorten('.gnu.linkonce.this_module', 64), /module-not-loadable/],
+  'code that can be written to': [(ko) => ko.flags('.text', (flags) => flags & ~4), /module-(not-loadable|wrong)/],
+  'a variable that cannot be written to': [
+    (ko) => ko.flags(ko.symbol('livegraft_entries').section, (flags) => flags & ~1),
+    /module-(not-loadable|wrong)/,
+  ],
+  'the new code of another function': [
+    (ko) => {
+      const news = ko
+        .entries('.rela.data')
+        .filter(({ symbol }) => ['filldir64', 'skb_page_frag_refill'].includes(symbol));
+      ko.redirect(news[0]!, news[1]!);
+    },
+    /module-wrong: .*klp_func/,
+  ],
+  'another function is replaced': [
+    (ko) => ko.replace('\0filldir64\0', '\0filldir65\0'),
+    /module-not-loadable: .*filldir65/,
+  ],
+};
+
+describe('a module with one thing wrong', () => {
+  test.each(Object.entries(wrong))('%s', (_, [change, expected]) => {
+    expect(errors(mutated(change)).join('\n')).toMatch(expected);
+  });
+
+  test('a replaced function without ftrace entry', () => {
+    const name = image.symbols.all.find(
+      (symbol) =>
+        symbol.name.length === 'filldir64'.length &&
+        symbol.type.toLowerCase() === 't' &&
+        image.symbols.named(symbol.name).length === 1 &&
+        image.ftraceEntry(symbol.address) === undefined,
+    )!.name;
+    const functions = input.functions.map((each) => (each.name === 'filldir64' ? { ...each, name } : each));
+    const found = mutated((ko) => ko.replace('filldir64', name), { ...input, functions });
+    expect(errors(found).join('\n')).toMatch(/module-not-loadable: .*no ftrace entry/);
+  });
+
+  test('a position of several, one too many', async () => {
+    const text = readFileSync(new URL('../../../../examples/same-name/example.patch', import.meta.url), 'latin1');
+    const { input: example } = await prepare('livegraft_same_name', text);
+    const taken = example.functions.map((each) => each.sympos);
+    const other = image.symbols
+      .named('s_show')
+      .findIndex(({ address }, i) => !taken.includes(i + 1) && image.ftraceEntry(address) !== undefined);
+    const functions = example.functions.map((each, i) => (i === 0 ? { ...each, sympos: other + 1 } : each));
+    const found = mutated(
+      (ko) => {
+        const [func] = ko.entries('.rela.data').filter(({ symbol }) => symbol === 's_show');
+        ko.bump('.data', func!.offset + 8, other + 1 - taken[0]!);
+      },
+      { ...example, functions },
+    );
+    expect(errors(found).join('\n')).toMatch(/module-wrong: .*klp_func/);
+  });
+
+  test('a function that changed and is not replaced', () => {
+    // the object says that a function which new code calls has other code than before
+    const units = input.units.map((unit) => {
+      if (unit.source !== 'fs/readdir.c') return unit;
+      const object = new KoEditor(unit.patched);
+      const { section, offset } = object.symbol('verify_dirent_name');
+      object.bump(section, offset + 20);
+      return { ...unit, patched: object.bytes };
+    });
+    const found = verifyModule({ ...input, units });
+    expect(errors(found).join('\n')).toMatch(/changed verify_dirent_name; the running kernel has the old one/);
+  });
+
+  test('a function that changed, and that nobody calls from new code', () => {
+    const units = input.units.map((unit) => {
+      if (unit.source !== 'net/core/sock.c') return unit;
+      const object = new KoEditor(unit.patched);
+      const { section, offset } = object.symbol('sock_no_bind');
+      object.bump(section, offset + 5);
+      return { ...unit, patched: object.bytes };
+    });
+    const found = verifyModule({ ...input, units });
+    expect(errors(found).join('\n')).toMatch(/module-wrong: .*sock_no_bind.*nothing in its place/);
+  });
+
+  test('any relocation of new code, its addend changed', () => {
+    const missed: string[] = [];
+    const plain = new KoEditor(input.module);
+    for (const table of ['.rela.text', '.klp.rela.vmlinux..text', '.klp.rela.ext4..text']) {
+      const all = plain.entries(table).filter((entry) => news.some((name) => inFunction(plain, name)(entry)));
+      for (const [i, entry] of all.entries()) {
+        const found = errors(mutated((ko) => ko.addend(entry, i % 2 === 0 ? 1 : 64)));
+        if (found.length === 0) missed.push(`${table} ${entry.symbol} at ${entry.offset}`);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  test('any relocation of new code, what it refers to', () => {
+    const missed: string[] = [];
+    const plain = new KoEditor(input.module);
+    for (const table of ['.rela.text', '.klp.rela.vmlinux..text', '.klp.rela.ext4..text']) {
+      const all = plain.entries(table).filter(({ symbol }) => symbol !== '__fentry__');
+      const own = all.filter((entry) => news.some((name) => inFunction(plain, name)(entry)));
+      for (const [i, entry] of own.entries()) {
+        const other = [...own.slice(i + 1), ...own].find(({ symbol }) => symbol !== entry.symbol);
+        if (other === undefined) continue;
+        if (errors(mutated((ko) => ko.redirect(entry, other))).length === 0)
+          missed.push(`${table} ${entry.symbol} at ${entry.offset}: ${other.symbol}`);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  test('any byte of new code', () => {
+    const plain = new KoEditor(input.module);
+    const missed: number[] = [];
+    for (const name of ['filldir64', 'livegraft_kind']) {
+      const { offset, size } = plain.symbol(name);
+      for (let at = offset; at < offset + size; at += 5) {
+        if (errors(mutated((ko) => ko.bump('.text', at))).length === 0) missed.push(at);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+});
