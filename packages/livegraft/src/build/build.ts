@@ -22,7 +22,6 @@ import { type BuiltModule, makeModule, replacedPosition } from '../klp/module.ts
 import type { ChangedUnit } from '../klp/unit.ts';
 import { cutObject } from '../objdiff/atoms.ts';
 import { type Diff, diffObjects } from '../objdiff/diff.ts';
-import { explainCause } from '../objdiff/explain.ts';
 import { parsePatch } from '../patch/parse.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
@@ -30,8 +29,10 @@ import { sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts'
 import { withLock } from '../support/lock.ts';
 import type { Progress } from '../support/progress.ts';
 import { version } from '../version.ts';
-import { proveReplaced } from './prove.ts';
+import { type Explanations, explainChanges } from './explain.ts';
+import { proveUnit } from './prove.ts';
 import { ShippedObjects } from './shipped-objects.ts';
+import { verifyBuilt } from './verify.ts';
 
 export interface BuildRequest {
   readonly patches: readonly { readonly name: string; readonly bytes: Uint8Array }[];
@@ -69,7 +70,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
   const scratchHome = join(cacheDir(), 'scratch');
   await sweep(scratchHome);
   return withTemporaryFolder(scratchHome, async (scratch) => {
-    const compiled = await compilePatchedUnits({ kernel, patches, scratch, progress, ...aborting });
+    const compiled = await compilePatchedUnits({ kernel, patches, scratch, differs, progress, ...aborting });
     const diffs = await progress.step('Compare original and patched', () =>
       Promise.resolve(compiled.units.map(compare)),
     );
@@ -80,13 +81,31 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     const units = await progress.step('Prove that the rebuilt original is what was shipped', () =>
       prove(diffs, shipped),
     );
+    const explained = await progress.step('Find out why each function changed', () =>
+      explainChanges({ kernel, units: diffs, files: compiled.files, scratch, ...aborting }),
+    );
     const { extraction, module } = await progress.step('Make the livepatch module', async () => {
       const extraction = await extract(units);
       const module = await compileModule(request, name, patches, extraction, shipped);
       return { extraction, module };
     });
     const findings = [...compiled.findings, ...diffs.flatMap(({ diff }) => diff.findings), ...extraction.findings];
-    const manifest = describe(request, name, patches, units, extraction, module, shipped, findings);
+    const described = describe(request, name, patches, units, extraction, module, shipped, explained, findings);
+    const manifest = await progress.step('Check the finished module', async () => {
+      const { verified, findings } = await verifyBuilt(
+        kernel,
+        shipped,
+        compiled.units,
+        module.bytes,
+        described,
+        signal,
+      );
+      return {
+        ...described,
+        ...(verified === undefined ? {} : { verified }),
+        findings: [...described.findings, ...findings.map(stated)],
+      };
+    });
     signal?.throwIfAborted();
     const patch = Buffer.concat(request.patches.map((input) => input.bytes));
     return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch });
@@ -102,6 +121,15 @@ interface UnitDiff {
 
 function compare({ unit, original, patched, proof }: UnitObjects): UnitDiff {
   return { unit, diff: diffObjects(unit.source, readElf(original), readElf(patched)), proof };
+}
+
+/** For units that only include a changed header: whether anything comes of it. */
+function differs(source: string, original: Uint8Array, patched: Uint8Array): boolean {
+  const { functions, findings } = diffObjects(source, readElf(original), readElf(patched));
+  return (
+    functions.some(({ verdict }) => verdict === 'changed' || verdict === 'new') ||
+    findings.some(({ severity }) => severity === 'error')
+  );
 }
 
 /** What objtool adds (ORC, return sites, static calls) must be in the objects: nothing else brings it into the module. */
@@ -129,7 +157,7 @@ function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects): Promise<Cha
     diffs.map(async ({ unit, diff, proof }) => {
       const space = await shipped.spaceFor(unit.klpObject);
       const placement = placeUnit(cutObject(readElf(proof)), space.own);
-      proveReplaced(unit.source, diff, placement, space.own);
+      proveUnit(unit.source, diff, placement, space.own);
       return { source: unit.source, diff, placement, space };
     }),
   );
@@ -190,6 +218,7 @@ function describe(
   extraction: Extraction,
   module: BuiltModule,
   shipped: ShippedObjects,
+  explained: Explanations,
   findings: readonly Diagnostic[],
 ): Manifest {
   const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -236,7 +265,7 @@ function describe(
       sympos: replacedPosition(replaced),
       oldSize: replaced.verdict.original!.size,
       newSize: replaced.verdict.patched!.size,
-      why: explainCause(replaced.verdict),
+      ...explained.get(replaced.verdict)!,
       provenance: 'equal',
     })),
     added: [
@@ -254,13 +283,17 @@ function describe(
       })),
     ],
     toolchain: { compiler: facts.compiler, linker: facts.linker },
-    findings: findings.map(({ code, severity, place, message, hint }) => ({
-      code,
-      severity,
-      ...(place === undefined ? {} : { place }),
-      message,
-      ...(hint === undefined ? {} : { hint }),
-    })),
+    findings: findings.map(stated),
+  };
+}
+
+function stated({ code, severity, place, message, hint }: Diagnostic): Manifest['findings'][number] {
+  return {
+    code,
+    severity,
+    ...(place === undefined ? {} : { place }),
+    message,
+    ...(hint === undefined ? {} : { hint }),
   };
 }
 

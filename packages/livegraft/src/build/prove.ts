@@ -1,4 +1,8 @@
-/** Before the diff is believed: each replaced function's rebuilt original is the code that was shipped, and ftrace can reach it there. */
+/**
+ * Before the diff is believed: the rebuilt unit is the code that was shipped, all of it, and ftrace can reach what gets replaced.
+ * All of it, since a function may have been inlined into any other, and since one difference shows that compiler, flags,
+ * configuration or source are not the ones the kernel was built with.
+ */
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { notTraceable } from '../diagnostics/klp.ts';
 import * as say from '../diagnostics/provenance.ts';
@@ -7,24 +11,24 @@ import { coldParent } from '../objdiff/names.ts';
 import type { FunctionProof, Placement } from '../provenance/place.ts';
 import type { ShippedObject } from '../provenance/shipped.ts';
 
-/** Throws LivegraftError with a reason for each function that is to be replaced and is not what runs, or cannot be replaced. */
-export function proveReplaced(unit: string, diff: Diff, placement: Placement, shipped: ShippedObject): void {
+/** Throws LivegraftError with a reason for each function that is not what runs, or that cannot be replaced. */
+export function proveUnit(unit: string, diff: Diff, placement: Placement, shipped: ShippedObject): void {
   const problems: Diagnostic[] = [];
-  for (const verdict of diff.functions.filter((f) => f.verdict === 'changed')) {
-    const { name } = verdict.original!;
-    const parts = [name, ...[...placement.functions.keys()].filter((other) => coldParent(other) === name)];
-    const wrong = parts.map((part) => placement.functions.get(part)).find((proof) => proof?.state !== 'equal');
-    const own = placement.functions.get(name);
-    if (own === undefined || wrong !== undefined) {
-      problems.push(
-        own === undefined
-          ? say.functionAbsent({ unit, function: name, object: shipped.name })
-          : explain(unit, wrong!, shipped.name),
-      );
-    } else if (own.state === 'equal' && !shipped.traceable(own.address)) {
-      problems.push(notTraceable({ unit, function: name, object: shipped.name }));
-    }
+  const replaced = new Set(diff.functions.filter((f) => f.verdict === 'changed').map((f) => f.original!.name));
+  const seen = new Set<string>();
+  for (const atom of placement.proof?.atoms ?? []) {
+    // code of start-up and exit is gone, or not in the image at all
+    if (atom.kind !== 'function' || atom.role === 'once') continue;
+    const proof = placement.functions.get(atom.name)!;
+    seen.add(atom.name);
+    const isReplaced = replaced.has(atom.name) || replaced.has(coldParent(atom.name) ?? '');
+    if (proof.state === 'equal') {
+      if (replaced.has(atom.name) && !shipped.traceable(proof.address))
+        problems.push(notTraceable({ unit, function: atom.name, object: shipped.name }));
+    } else if (proof.state !== 'overridden' || isReplaced) problems.push(explain(unit, proof, shipped.name));
   }
+  for (const name of replaced)
+    if (!seen.has(name)) problems.push(say.functionAbsent({ unit, function: name, object: shipped.name }));
   const [first, ...more] = problems;
   if (first !== undefined) throw new LivegraftError(first, ...more);
 }

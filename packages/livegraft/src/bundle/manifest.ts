@@ -12,6 +12,12 @@ const finding = v.object({
   hint: v.optional(v.string()),
 });
 
+/** One side of a function's first difference. */
+const listing = v.pipe(
+  v.array(v.object({ offset: count, bytes: v.string(), text: v.string(), differs: v.optional(v.literal(true)) })),
+  v.readonly(),
+);
+
 export const manifestSchema = v.object({
   schema: v.literal(1),
   /** The module's name, and the bundle's. */
@@ -51,7 +57,20 @@ export const manifestSchema = v.object({
       /** Bytes of code. */
       oldSize: count,
       newSize: count,
+      /** Why it is not as it was: the chain of `causes` as one clause. */
       why: v.string(),
+      /** From the function back to a changed line, as far as there is evidence; absent in bundles of livegraft 0.1. */
+      causes: v.optional(v.pipe(v.array(v.looseObject({ kind: v.string() })), v.readonly())),
+      /** The first instructions that differ. */
+      first: v.optional(
+        v.object({
+          name: v.string(),
+          offset: count,
+          original: listing,
+          patched: listing,
+          beside: v.optional(v.object({ name: v.string(), original: v.string(), patched: v.string() })),
+        }),
+      ),
       /** The rebuilt original equals the shipped code; the build stops otherwise. */
       provenance: v.literal('equal'),
     }),
@@ -60,6 +79,8 @@ export const manifestSchema = v.object({
   added: v.array(
     v.object({ kind: v.picklist(['function', 'variable']), name: v.string(), unit: v.string(), size: count }),
   ),
+  /** What the check of the finished module compared; absent without BTF and in bundles of livegraft 0.1. */
+  verified: v.optional(v.object({ functions: count, instructions: count, references: count, undecided: count })),
   toolchain: v.object({ compiler: v.string(), linker: v.string() }),
   findings: v.array(finding),
 });

@@ -2,13 +2,13 @@
  * Cuts a relocatable object into atoms: the smallest pieces that are compared and carried along whole.
  * A function or variable is one atom, a literal string is one, and so is what lies unnamed between two names.
  */
-import { ET, SHF, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
+import { SHF, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '@livegraft/binfmt/elf/types';
-import { constantAt, cutSection, namingSymbols, stringAt } from './cut.ts';
+import { requireConsistent } from './consistency.ts';
+import { constantAt, cutSection, namingSymbols, stringStarts } from './cut.ts';
 import { cutFragments } from './fragments.ts';
 import { type Field, type OutwardReference, outwardReferences, relocatedFields } from './instructions.ts';
-import { ObjectError } from './object-error.ts';
-import { fieldSize, isPcRelative, within } from './relocations.ts';
+import { isPcRelative, within } from './relocations.ts';
 import { holdsDescriptors, roleOf, type SectionRole } from './sections.ts';
 
 export interface Atom {
@@ -89,6 +89,7 @@ class CutObject implements UnitObject {
   readonly atoms: readonly Atom[];
   readonly #bySection = new Map<number, readonly Atom[]>();
   readonly #lazy = new Map<string, Atom>();
+  readonly #strings = new Map<number, readonly number[]>();
   readonly #references = new Map<number, readonly Reference[]>();
   readonly #fields = new Map<number, ReadonlyMap<number, Field>>();
   readonly #outward = new Map<number, readonly OutwardReference[]>();
@@ -96,7 +97,7 @@ class CutObject implements UnitObject {
 
   constructor(elf: ElfFile) {
     this.elf = elf;
-    if (elf.type === ET.REL) checkRelocations(elf);
+    requireConsistent(elf);
     const atoms: Atom[] = [];
     const symbols = namingSymbols(elf);
     for (const section of elf.sections) {
@@ -118,7 +119,7 @@ class CutObject implements UnitObject {
   locate(section: ElfSection, offset: number): Atom {
     const role = roleOf(section);
     if (isLiteral(role)) {
-      const { start, size } = role === 'strings' ? stringAt(section, offset) : constantAt(section, offset);
+      const { start, size } = role === 'strings' ? this.#stringAt(section, offset) : constantAt(section, offset);
       return this.#lazily(section, role, role === 'strings' ? 'string' : 'constant', start, size);
     }
     const list = this.#bySection.get(section.index) ?? [];
@@ -128,6 +129,15 @@ class CutObject implements UnitObject {
     // the address right behind a variable is its end, not the beginning of what fills the space
     if (found.padding !== undefined && offset === found.start && index > 0) return list[index - 1]!;
     return found;
+  }
+
+  /** The string that covers an offset of a section of literals. */
+  #stringAt(section: ElfSection, offset: number): { start: number; size: number } {
+    const starts = this.#strings.get(section.index) ?? stringStarts(section);
+    this.#strings.set(section.index, starts);
+    const index = upperBound(starts, offset) - 1;
+    const start = starts[index]!;
+    return { start, size: Math.min(starts[index + 1] ?? section.data.length, section.data.length) - start };
   }
 
   #lazily(section: ElfSection, role: SectionRole, kind: Atom['kind'], start: number, size: number): Atom {
@@ -246,6 +256,17 @@ function clamp(offset: number, size: number): number {
   return Math.min(Math.max(offset, 0), size);
 }
 
+/** Index of the first of the rising numbers that is greater. */
+function upperBound(rising: readonly number[], value: number): number {
+  let low = 0;
+  for (let high = rising.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (rising[middle]! <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Index of the last atom that begins at or before the offset; 0 when none does. */
 function lastStart(list: readonly Atom[], offset: number): number {
   let found = 0;
@@ -257,25 +278,4 @@ function lastStart(list: readonly Atom[], offset: number): number {
     } else high = middle - 1;
   }
   return found;
-}
-
-/** Each relocated field lies in its section and ends before the next. */
-function checkRelocations(elf: ElfFile): void {
-  for (const section of elf.sections) {
-    if (roleOf(section) === 'ignored') continue;
-    let end = 0;
-    for (const { offset, type } of section.relocations) {
-      const size = fieldSize(type);
-      if (offset + size > section.size || (size > 0 && offset < end)) {
-        throw new ObjectError(
-          section,
-          `the relocation at 0x${offset.toString(16)} leaves the section or overlaps another`,
-        );
-      }
-      if (size > 0) end = offset + size;
-    }
-    if (section.relocations.length > 0 && section.type === SHT.NOBITS) {
-      throw new ObjectError(section, 'it has relocations, but no bytes');
-    }
-  }
 }

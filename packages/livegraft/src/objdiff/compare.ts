@@ -29,10 +29,10 @@ export class Comparison {
   /** What came out for pairs that were compared without assuming anything. */
   readonly #known = new Map<string, boolean>();
 
-  /** With it, line numbers that only moved are no difference. */
-  readonly #lines: LineShift | undefined;
+  /** Line numbers that only moved are no difference. */
+  readonly #lines: LineShift;
 
-  constructor(original: Side, patched: Side, correlation: Correlation, lines?: LineShift) {
+  constructor(original: Side, patched: Side, correlation: Correlation, lines: LineShift) {
     this.#original = original;
     this.#patched = patched;
     this.correlation = correlation;
@@ -78,7 +78,7 @@ export class Comparison {
     const left = withoutLine(a, mask(this.#original.object.bytes(a), before));
     const right = withoutLine(b, mask(this.#patched.object.bytes(b), after));
     const first = firstDifference(left, right);
-    if (first === undefined || this.#lines === undefined || left.length !== right.length) return first;
+    if (first === undefined || left.length !== right.length) return first;
     for (const { offset, size } of this.#lines.linesOf(a, b)) {
       left.fill(0, offset, offset + size);
       right.fill(0, offset, offset + size);
@@ -113,7 +113,7 @@ export class Comparison {
     const right = mask(b.bytes, b.references);
     const [line] = lineOfEntry(a);
     const [other] = lineOfEntry(b);
-    if (line !== undefined && line.offset === other?.offset && this.#lines?.moved(line, other) === true) {
+    if (line !== undefined && line.offset === other?.offset && this.#lines.moved(line, other)) {
       left.fill(0, line.offset, line.offset + line.size);
       right.fill(0, line.offset, line.offset + line.size);
     }
@@ -145,9 +145,7 @@ export class Comparison {
       const left = this.#original.object.bytes(a.atom);
       const right = this.#patched.object.bytes(b.atom);
       if (a.at !== b.at) return false;
-      return (
-        Buffer.compare(left, right) === 0 || (a.atom.kind === 'string' && this.#lines?.sameText(left, right) === true)
-      );
+      return Buffer.compare(left, right) === 0 || (a.atom.kind === 'string' && this.#lines.sameText(left, right));
     }
     if (a.addend !== b.addend) return false;
     switch (a.atom.kind) {

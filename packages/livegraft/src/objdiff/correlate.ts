@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { STB } from '@livegraft/binfmt/elf/constants';
-import type { Atom, UnitObject } from './atoms.ts';
+import type { Atom, Target, UnitObject } from './atoms.ts';
 import { isNumbered, isOnceFlag, stem } from './names.ts';
 import { fieldSize, plainType } from './relocations.ts';
 
@@ -195,22 +195,32 @@ export function contentKey(object: UnitObject, atom: Atom): string {
   const hash = createHash('sha1');
   for (const reference of object.references(atom)) {
     bytes.fill(0, reference.offset, reference.offset + fieldSize(reference.type));
-    const { target } = reference;
-    const what =
-      target.kind === 'symbol'
-        ? `${target.symbol.name}+${target.addend}`
-        : target.atom.kind === 'string' || target.atom.kind === 'constant'
-          ? `"${Buffer.from(object.bytes(target.atom)).toString('hex')}"+${target.at}`
-          : `${target.atom.kind} ${stem(target.atom.name)}+${target.addend}`;
+    const what = describeTarget(object, reference.target);
     hash.update(`${reference.offset} ${plainType(reference.type)} ${what}\n`);
   }
   return `${atom.section.type} ${atom.size} ${hash.update(bytes).digest('hex')}`;
 }
 
+/** What a function refers to and where, free of the compiler's numbers. */
+function shapeKey(object: UnitObject, f: Atom): string {
+  const references = object.references(f);
+  return `${f.size} ${references.map(({ offset, type, target }) => `${offset} ${plainType(type)} ${describeTarget(object, target)}`).join('\n')}`;
+}
+
+/** What a reference means, free of the compiler's numbers. */
+function describeTarget(object: UnitObject, target: Target): string {
+  if (target.kind === 'symbol') return `${target.symbol.name}+${target.addend}`;
+  const { atom } = target;
+  if (atom.kind === 'string' || atom.kind === 'constant')
+    return `"${Buffer.from(object.bytes(atom)).toString('hex')}"+${target.at}`;
+  return `${atom.kind} ${stem(atom.name)}+${target.addend}`;
+}
+
 /**
  * Static locals of one name hold the same bytes more often than not (once-flags, lock keys), so content cannot tell them
  * apart; but the functions that use them can: what a function uses under that name before and after is the same one, and
- * where it uses several, the n-th, provided that its code is the same (or that nothing depends on it: once-flags). A pair that two functions see differently is dropped.
+ * where it uses several, the n-th, provided that its code refers to the same things at the same places. In changed code once-flags are told apart by what is
+ * used right behind them, their message; where that fails, a fresh one costs nothing. A pair that two functions see differently is dropped.
  */
 function pairByReference(
   original: UnitObject,
@@ -221,6 +231,10 @@ function pairByReference(
 ): void {
   const votes = new Map<Atom, Set<Atom>>();
   const votesBack = new Map<Atom, Set<Atom>>();
+  const vote = (old: Atom, now: Atom): void => {
+    votes.set(old, (votes.get(old) ?? new Set()).add(now));
+    votesBack.set(now, (votesBack.get(now) ?? new Set()).add(old));
+  };
   for (const [f, g] of patchedOf) {
     if (f.kind !== 'function') continue;
     const before = variablesByStem(original, f, (atom) => patchedOf.has(atom));
@@ -228,15 +242,17 @@ function pairByReference(
     let same: boolean | undefined;
     for (const [key, olds] of before) {
       const news = after.get(key);
-      if (news === undefined || news.length !== olds.length) continue;
-      if (olds.length > 1 && !isOnceFlag(olds[0]!.name)) {
-        same ??= contentKey(original, f) === contentKey(patched, g);
-        if (!same) continue;
+      if (news === undefined) continue;
+      if (olds.length > 1 || news.length > 1) same ??= shapeKey(original, f) === shapeKey(patched, g);
+      if (olds.length === news.length && (olds.length === 1 || same)) {
+        for (const [i, old] of olds.entries()) vote(old, news[i]!);
+      } else if (isOnceFlag(olds[0]!.name)) {
+        const usesNow = usesBehind(patched, g, news);
+        for (const [use, old] of usesBehind(original, f, olds)) {
+          const now = usesNow.get(use);
+          if (old !== undefined && now !== undefined) vote(old, now);
+        }
       }
-      olds.forEach((old, i) => {
-        votes.set(old, (votes.get(old) ?? new Set()).add(news[i]!));
-        votesBack.set(news[i]!, (votesBack.get(news[i]!) ?? new Set()).add(old));
-      });
     }
   }
   for (const [old, choices] of votes) {
@@ -244,6 +260,24 @@ function pairByReference(
     if (choices.size !== 1 || votesBack.get(choice!)?.size !== 1 || old.size !== choice!.size) continue;
     pair(old, choice!, 'referred to alike');
   }
+}
+
+/** Some variables of a function by what it refers to behind them, up to the first text; undefined where two have that in common. */
+function usesBehind(object: UnitObject, f: Atom, variables: readonly Atom[]): Map<string, Atom | undefined> {
+  const references = object.references(f);
+  const found = new Map<string, Atom | undefined>();
+  references.forEach(({ target }, i) => {
+    if (target.kind !== 'atom' || !variables.includes(target.atom)) return;
+    const behind = references.slice(i + 1, i + 7);
+    const text = behind.findIndex((each) => each.target.kind === 'atom' && each.target.atom.kind === 'string');
+    if (text < 0) return;
+    const use = behind
+      .slice(0, text + 1)
+      .map((each) => describeTarget(object, each.target))
+      .join('\n');
+    found.set(use, found.has(use) && found.get(use) !== target.atom ? undefined : target.atom);
+  });
+  return found;
 }
 
 function variablesByStem(object: UnitObject, f: Atom, done: (atom: Atom) => boolean): Map<string, Atom[]> {

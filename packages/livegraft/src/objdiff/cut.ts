@@ -34,6 +34,8 @@ export function namingSymbols(elf: ElfFile): ReadonlyMap<number, readonly ElfSym
         `${name || 'a symbol'} at ${at} lies outside its 0x${section.size.toString(16)} bytes`,
       );
     }
+    if (type === STT.FUNC && section.type === SHT.NOBITS)
+      throw new ObjectError(section, `${name} is a function, but has no bytes`);
     const list = found.get(symbol.section) ?? [];
     list.push(symbol);
     found.set(symbol.section, list);
@@ -89,19 +91,17 @@ function isPadding(section: ElfSection, piece: { start: number; size: number }):
   return bytes.every((byte) => byte === 0) || (roleOf(section) === 'text' && piece.start > 0);
 }
 
-/** The string that covers an offset of a section of literals. */
-export function stringAt(section: ElfSection, offset: number): { start: number; size: number } {
+/** Where the strings of a section of literals begin, by rising offset; the first at 0, the last may be empty and at the section's end. */
+export function stringStarts(section: ElfSection): readonly number[] {
   const width = Math.max(1, section.entsize);
   const { data } = section;
-  const isEnd = (at: number): boolean => {
-    for (let i = 0; i < width; i++) if ((data[at + i] ?? 0) !== 0) return false;
-    return true;
-  };
-  let start = offset - (offset % width);
-  while (start >= width && !isEnd(start - width)) start -= width;
-  let end = offset - (offset % width);
-  while (end < data.length && !isEnd(end)) end += width;
-  return { start, size: Math.min(end + width, data.length) - start };
+  const starts = [0];
+  for (let at = 0; at < data.length; at += width) {
+    let isEnd = true;
+    for (let i = 0; i < width && isEnd; i++) isEnd = (data[at + i] ?? 0) === 0;
+    if (isEnd && at + width <= data.length) starts.push(at + width);
+  }
+  return starts;
 }
 
 /** The constant that covers an offset of a section of equally long ones. */

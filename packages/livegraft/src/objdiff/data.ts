@@ -18,7 +18,7 @@ export function settleData(
   original: Side,
   patched: Side,
   named: Correlation,
-  lines: LineShift | undefined,
+  lines: LineShift,
 ): { correlation: Correlation; findings: Diagnostic[] } {
   const patchedOf = new Map(named.patchedOf);
   const originalOf = new Map(named.originalOf);

@@ -38,13 +38,14 @@ export interface Diff {
   readonly original: Side;
   readonly patched: Side;
   readonly correlation: Correlation;
+  readonly comparison: Comparison;
   readonly functions: readonly FunctionVerdict[];
   /** Of severity `error` where the change cannot be carried by a live patch. */
   readonly findings: readonly Diagnostic[];
 }
 
 export interface DiffOptions {
-  /** Whether the patched source had #line marks: if not, line numbers that moved are no change (default: true). */
+  /** Whether the patched source had #line marks: if not, numbers in code that look like moved lines are no change (default: true). */
   readonly marked?: boolean;
 }
 
@@ -63,7 +64,7 @@ export function diffObjects(unit: string, before: ElfFile, after: ElfFile, { mar
   const named = correlate(original.object, patched.object);
   // a function that ftrace cannot reach is replaced by way of its callers: it counts as new, and they as changed
   const unreachable = new Set<Atom>();
-  const lines = marked ? undefined : new LineShift(original, patched, named);
+  const lines = new LineShift(original, patched, named, { code: !marked });
   let settled = settle(unit, original, patched, named, lines);
   for (
     let more = beyondFtrace(original, settled.functions);
@@ -80,10 +81,10 @@ export function diffObjects(unit: string, before: ElfFile, after: ElfFile, { mar
     ...registryFindings(unit, original, patched, comparison),
     ...unnamedFindings(unit, original, patched, comparison),
   ];
-  return { unit, original, patched, correlation, functions, findings };
+  return { unit, original, patched, correlation, comparison, functions, findings };
 }
 
-function settle(unit: string, original: Side, patched: Side, named: Correlation, lines: LineShift | undefined) {
+function settle(unit: string, original: Side, patched: Side, named: Correlation, lines: LineShift) {
   const { correlation, findings } = settleData(unit, original, patched, named, lines);
   const comparison = new Comparison(original, patched, correlation, lines);
   return { correlation, comparison, findings, functions: verdicts(original, patched, correlation, comparison) };

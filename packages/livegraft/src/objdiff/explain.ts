@@ -1,25 +1,74 @@
-/** The cause of a verdict in words. */
-import type { FunctionVerdict } from './diff.ts';
+/** Verdicts that explain themselves: the cause in words and as a chain, and the first instruction that differs, on both sides. */
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Diff, FunctionVerdict, Verdict } from './diff.ts';
+import { type Cause, sayCauses } from './explain/cause.ts';
+import { contextOf, divergenceOf } from './explain/context.ts';
+import { type FirstDifference, firstDifference } from './explain/first.ts';
+import { objectCauses } from './explain/object-causes.ts';
+import { positionInObject } from './explain/position.ts';
 
-/** One clause: "its code differs from f+0x4f on". Empty for unchanged, new and removed functions. */
-export function explainCause({ name, why }: FunctionVerdict): string {
-  if (why === undefined) return '';
-  const { difference, part } = why;
-  const at = `${part ?? name}+0x${difference.offset.toString(16)}`;
-  switch (difference.what) {
-    case 'bytes':
-      return `its code differs from ${at} on`;
-    case 'size':
-      return part === undefined
-        ? `its code is longer or shorter from ${at} on`
-        : `its cold part ${part} comes, goes or has another size`;
-    case 'section':
-      return 'it moves to another section';
-    case 'relocations':
-      return `it refers to other things from ${at} on`;
-    case 'reference':
-      return `it refers to something else at ${at}`;
-    case 'table':
-      return `${difference.table} has another entry for ${at}`;
-  }
+export interface ExplainedFunction {
+  /** In the original object; of a new function its own. */
+  readonly name: string;
+  /** Where the compiler numbered it otherwise. */
+  readonly patchedName?: string;
+  /** `cannot`: it is not as it was, and a livepatch cannot carry that; `findings` say why. */
+  readonly verdict: Verdict | 'cannot';
+  /** Which of the symbols of its name, as the livepatch core counts; absent for new functions and where a kernel does not have it. */
+  readonly sympos?: number;
+  /** How the pair was found, where it was not by its name. */
+  readonly matchedBy?: string;
+  readonly why: string;
+  readonly causes: readonly Cause[];
+  readonly first?: FirstDifference;
+  /** Codes of the findings that stand in its way. */
+  readonly findings?: readonly string[];
+}
+
+/**
+ * Every function of the two objects. Only those that are not as they were are disassembled.
+ * @param positionOf `sympos` by the name in the original object, where a kernel tells; undefined for what it does not have. Without
+ * it the object's own symbols are counted.
+ */
+export function explainFunctions(
+  diff: Diff,
+  positionOf?: (name: string) => number | undefined,
+): readonly ExplainedFunction[] {
+  const context = contextOf(diff);
+  return diff.functions.map((verdict) => {
+    const divergence = divergenceOf(context, verdict);
+    const { original, patched } = verdict;
+    const name = original?.name ?? verdict.name;
+    const refused = findingsAbout(diff.findings, [name, verdict.name]);
+    const causes = objectCauses(context, verdict, divergence);
+    const first = firstDifference(context, verdict, divergence);
+    const { elf } = diff.original.object;
+    const sympos =
+      original && (positionOf === undefined ? positionInObject(elf, original.symbols[0]!) : positionOf(name));
+    const evidence = patched && diff.correlation.evidence.get(patched);
+    return {
+      name,
+      ...(patched === undefined || patched.name === name ? {} : { patchedName: patched.name }),
+      verdict: refused.length > 0 && verdict.verdict !== 'unchanged' ? 'cannot' : verdict.verdict,
+      ...(sympos === undefined ? {} : { sympos }),
+      ...(evidence === undefined || evidence === 'name' || original === undefined ? {} : { matchedBy: evidence }),
+      why: inWords(verdict, causes),
+      causes,
+      ...(first === undefined ? {} : { first }),
+      ...(refused.length > 0 ? { findings: refused.map((finding) => finding.code) } : {}),
+    };
+  });
+}
+
+/** One clause; empty for unchanged functions. */
+function inWords({ verdict }: FunctionVerdict, causes: readonly Cause[]): string {
+  if (causes.length > 0) return sayCauses(causes);
+  return verdict === 'removed' ? 'not in the patched object' : '';
+}
+
+function findingsAbout(findings: readonly Diagnostic[], names: readonly string[]): readonly Diagnostic[] {
+  return findings.filter(({ severity, data }) => {
+    const about = [data?.['function'], data?.['name']].filter((each) => typeof each === 'string');
+    return severity === 'error' && about.some((each) => names.includes(each));
+  });
 }

@@ -52,6 +52,9 @@ function replacements(elf: ElfFile, section: ElfSection): Bounds[] {
   return [...sizes].map(([start, size]) => ({ start, size })).sort((a, b) => a.start - b.start);
 }
 
+/** Bytes that are decoded to find the pieces; kernels have a few hundred in a unit. */
+const mostDecoded = 1 << 20;
+
 /** From each place that something outside points to, up to the next one that cannot be reached by falling through. */
 function reachable(elf: ElfFile, section: ElfSection): Bounds[] {
   const starts = new Set([0]);
@@ -67,8 +70,11 @@ function reachable(elf: ElfFile, section: ElfSection): Bounds[] {
   }
   const sorted = [...starts].filter((start) => start >= 0 && start < section.size).sort((a, b) => a - b);
   const joined: number[] = [];
+  let decoded = 0;
   for (const start of sorted) {
     const from = joined.at(-1);
+    decoded += start - (from ?? start);
+    if (decoded > mostDecoded) throw new ObjectError(section, `${sorted.length} places in code that never ends`);
     if (from === undefined || !fallsThrough(section, from, start)) joined.push(start);
   }
   return joined.map((start, i) => ({ start, size: (joined[i + 1] ?? section.size) - start }));

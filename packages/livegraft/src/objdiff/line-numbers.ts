@@ -34,7 +34,11 @@ export class LineShift {
   /** By file: the lines that both objects name, by rising number in the original, rising in the patched one too. */
   readonly #known: ReadonlyMap<string, readonly (readonly [number, number])[]>;
 
-  constructor(original: Side, patched: Side, correlation: Correlation) {
+  /** Whether numbers in code and in texts are looked at too, where only what stands beside them says that they are lines. */
+  readonly #code: boolean;
+
+  constructor(original: Side, patched: Side, correlation: Correlation, { code }: { readonly code: boolean }) {
+    this.#code = code;
     this.#original = original.object;
     this.#patched = patched.object;
     const moves = new Map<string, [number, number][]>();
@@ -87,6 +91,7 @@ export class LineShift {
 
   /** True when two literal strings differ only in lines that moved: `at fs/aio.c:123` (FORTIFY_SOURCE's warnings). */
   sameText(before: Uint8Array, after: Uint8Array): boolean {
+    if (!this.#code) return false;
     const left = splitText(before);
     const right = splitText(after);
     return (

@@ -34,10 +34,11 @@ export function isPaddingName(name: string): boolean {
   return name.startsWith('__pfx_') || name.startsWith('__cfi_');
 }
 
-/** Static variables whose loss costs nothing but a message that comes once more: once-flags, rate limits, lock classes. */
+/**
+ * Static variables whose loss costs nothing but a message that comes once more: once-flags, rate limits, lock classes. Not
+ * those of DO_ONCE() (`___done`, `___once_key`): what it does once may be drawing a secret that is in use.
+ */
 export function isOnceFlag(name: string): boolean {
   // clang puts the function first: `f.__key.8`
-  return /^(?:.+\.)?(__already_done|__warned|__print_once|_rs|__ret_once|__once_done|___done|__flags|___once_key|__key)(\.|\d|$)/.test(
-    name,
-  );
+  return /^(?:.+\.)?(__already_done|__warned|__print_once|_rs|__ret_once|__key)(\.|\d|$)/.test(name);
 }

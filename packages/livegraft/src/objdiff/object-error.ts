@@ -5,7 +5,7 @@ export class ObjectError extends Error {
   override readonly name = 'ObjectError';
   readonly section: string;
 
-  constructor(section: ElfSection, what: string) {
+  constructor(section: Pick<ElfSection, 'name'>, what: string) {
     super(`${section.name}: ${what}`);
     this.section = section.name;
   }

@@ -3,6 +3,7 @@ import { buildCommand } from '@stricli/core';
 import type { Bundle } from '../../bundle/bundle.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
+import { showDifference } from '../show-difference.ts';
 import { formatBytes, plural, table } from '../text.ts';
 
 interface Flags extends CommonFlags {
@@ -83,17 +84,25 @@ export const buildBundle = buildCommand<Flags, string[], Context>({
 });
 
 /** What was built, for people. */
-export function showBundle({ path, manifest }: Bundle, { print, style }: Pick<Session, 'print' | 'style'>): void {
+export function showBundle(
+  { path, manifest }: Bundle,
+  { print, style, verbose }: Pick<Session, 'print' | 'style' | 'verbose'>,
+): void {
   const rows = manifest.functions.map((f) => [
     `  ${f.name}${f.object === 'vmlinux' ? '' : ` [${f.object}]`}`,
     `${f.oldSize} → ${f.newSize} bytes`,
     f.why,
   ]);
-  const shown = rows.length > 30 ? [...rows.slice(0, 30), [`  … and ${rows.length - 30} more (manifest.json)`]] : rows;
+  const shown =
+    rows.length > 30 && !verbose ? [...rows.slice(0, 30), [`  … and ${rows.length - 30} more (manifest.json)`]] : rows;
   print(
     `${style('bold', plural(manifest.functions.length, 'function'))} replaced in ${manifest.targets.map((target) => target.object).join(', ')}:`,
   );
-  print(table(shown));
+  for (const [i, line] of table(shown).split('\n').entries()) {
+    print(line);
+    const first = verbose ? manifest.functions[i]?.first : undefined;
+    if (first !== undefined) print(showDifference(first, { style, bytes: false }).join('\n'));
+  }
   if (manifest.added.length > 0) {
     print(`New: ${manifest.added.map((each) => `${each.name} (${each.kind}, ${each.size} bytes)`).join(', ')}`);
   }
