@@ -27,7 +27,20 @@ const { markLines } = await import(`${dist}/patch/lines.js`);
 const { byteString, joinLines, splitLines } = await import(`${dist}/patch/text.js`);
 const { diffObjects } = await import(`${dist}/objdiff/diff.js`);
 
-const folders = ['kernel', 'mm', 'fs', 'net', 'block', 'io_uring', 'crypto', 'security', 'drivers/net', 'drivers/scsi', 'arch/x86/kernel', 'arch/x86/kvm'];
+const folders = [
+  'kernel',
+  'mm',
+  'fs',
+  'net',
+  'block',
+  'io_uring',
+  'crypto',
+  'security',
+  'drivers/net',
+  'drivers/scsi',
+  'arch/x86/kernel',
+  'arch/x86/kvm',
+];
 const kernel = await openKernel(options.kernel);
 const { source } = kernel.paths;
 const scratch = join(cacheDir(), 'scratch', `shift-${process.pid}`);
@@ -81,8 +94,11 @@ async function objects(path) {
   const shifted = [...blank, ...lines];
   const origins = [...blank.map(() => undefined), ...lines.map((_, i) => i + 1)];
   const compile = async (texts) =>
-    withPatchedTree(source, scratch, new Map([[path, joinLines(texts)]]), async (tree) =>
-      (await compileUnit({ kernel, unit, variant: 'pair', tree })).object,
+    withPatchedTree(
+      source,
+      scratch,
+      new Map([[path, joinLines(texts)]]),
+      async (tree) => (await compileUnit({ kernel, unit, variant: 'pair', tree })).object,
     );
   const [original, marked] = await Promise.all([
     compileUnit({ kernel, unit, variant: 'pair' }).then(({ object }) => object),

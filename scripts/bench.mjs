@@ -1,6 +1,6 @@
 // npm run bench: how long things take and how much memory a build needs, whole processes, medians. Figures in the documentation come from here.
 // Options: --runs N (5), --json, --skip-fetch.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,7 @@ async function repeat(count, work) {
 const kernel = await chooseKernel();
 await help();
 await builds();
+await differ();
 await trial();
 if (!options['skip-fetch']) await fetchCold();
 if (options.json)
@@ -148,6 +149,67 @@ async function builds() {
     cached.map((each) => each.seconds),
     '2 s',
   );
+}
+
+/** The differ: real pairs in one process, as a build has them, and a synthetic object of 40,000 sections as a whole process. */
+async function differ() {
+  const { readElf } = await import('../packages/binfmt/dist/elf/read.js');
+  const { diffObjects } = await import('../packages/livegraft/dist/objdiff/diff.js');
+  const folder = join(root, '../shared/kpatch-unit/x86_64');
+  if (existsSync(folder)) {
+    const files = readdirSync(folder);
+    const pairs = files
+      .filter((file) => file.endsWith('.ORIG.o'))
+      .map((file) => [file, files.find((other) => other.startsWith(file.replace('ORIG.o', 'PATCHED.')))])
+      .map((names) => names.map((file) => readFileSync(join(folder, file))));
+    const round = () =>
+      pairs.map(([original, patched]) => {
+        const started = performance.now();
+        try {
+          diffObjects('unit.c', readElf(original), readElf(patched), { marked: false });
+        } catch {
+          // refused: that takes its time too
+        }
+        return performance.now() - started;
+      });
+    round();
+    report(`differ, in process once warm, each of kpatch's ${pairs.length} pairs`, 'ms', round(), '150 ms');
+  }
+  for (const sections of [10_000, 20_000, 40_000]) {
+    const [original, patched] = ['original', 'patched'].map((side) => synthetic(sections / 2, side));
+    const seconds = await repeat(Math.min(runs, 3), () => measure(['diff', original, patched, '--quiet']));
+    report(
+      `diff, whole process, ${sections} sections`,
+      's',
+      seconds.map((each) => each.seconds),
+      sections === 40_000 ? '5 s' : undefined,
+    );
+  }
+}
+
+/** An object of so many functions, each with a variable, in sections of their own; some numbered as the compiler numbers clones and static locals. */
+function synthetic(count, side) {
+  const name = (i) => (i % 10 === 0 ? `f.constprop.${i}` : `f${i}`);
+  const variable = (i) => (i % 10 === 0 ? `v${i}` : `count.${i}`);
+  const lines = Array.from({ length: count }, (_, i) => {
+    const value = side === 'patched' && i === count - 10 ? 1 << 20 : i;
+    return `.section .text.${name(i)},"ax",@progbits
+.type ${name(i)},@function
+${name(i)}: mov ${variable(i)}(%rip),%rax
+call ${name((i + 1) % count)}
+mov $${value},%eax
+ret
+.size ${name(i)},.-${name(i)}
+.section .bss.${variable(i)},"aw",@nobits
+.type ${variable(i)},@object
+.size ${variable(i)},8
+${variable(i)}: .zero 8
+`;
+  });
+  const object = join(scratch, `${side}-${count}.o`);
+  const assembled = spawnSync('as', ['-o', object, '-'], { input: lines.join('') });
+  if (assembled.status !== 0) throw new Error(`as: ${assembled.stderr}`);
+  return object;
 }
 
 async function trial() {

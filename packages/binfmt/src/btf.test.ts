@@ -51,6 +51,18 @@ describe('readBtf', () => {
     expect(() => btf.type(6)).toThrow(expect.objectContaining({ code: 'btf-id' }));
   });
 
+  test('a name longer than any that the kernel takes is refused: many types may share it', () => {
+    const bytes = sample();
+    const long = Buffer.concat([bytes, Buffer.from(`${'x'.repeat(2000)}\0`)]);
+    const view = new DataView(long.buffer, long.byteOffset, long.length);
+    const strings = view.getUint32(20, true);
+    view.setUint32(20, strings + 2001, true);
+    view.setUint32(24, strings, true);
+    expect(() => readBtf(long).type(1)).toThrow(expect.objectContaining({ code: 'unterminated' }));
+    view.setUint32(24, strings + 1500, true);
+    expect(readBtf(long).type(1).name).toHaveLength(500);
+  });
+
   test('cut anywhere: a FormatError', () => {
     const bytes = sample();
     for (let length = 0; length < bytes.length; length++)

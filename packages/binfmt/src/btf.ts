@@ -61,6 +61,8 @@ export interface BtfParameter {
 }
 
 const HEADER = 24;
+/** The kernel takes names of up to KSYM_NAME_LEN, 512 (kernel/bpf/btf.c, __btf_name_valid); many types may share the end of a long one. */
+const NAME_LIMIT = 1024;
 const SIZED: ReadonlySet<number> = new Set([
   BTF_KIND.INT,
   BTF_KIND.STRUCT,
@@ -195,7 +197,7 @@ export class Btf {
   }
 
   #string(offset: number): string {
-    return this.#strings.string(offset);
+    return this.#strings.string(offset, NAME_LIMIT);
   }
 
   /** Bytes that follow the three common words. */

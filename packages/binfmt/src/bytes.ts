@@ -79,11 +79,14 @@ export class ByteReader {
     return this.bytes.subarray(offset, offset + size);
   }
 
-  /** A NUL-ended string. */
-  string(offset: number): string {
+  /** A NUL-ended string of at most `limit` bytes; a limit is needed where many places may name the same string. */
+  string(offset: number, limit = this.length): string {
     this.need(offset, 0);
-    const end = this.bytes.indexOf(0, offset);
-    if (end < 0) throw new FormatError('unterminated', `${this.what}: a string has no end`, offset);
-    return utf8.decode(this.bytes.subarray(offset, end));
+    const length = this.bytes.subarray(offset, offset + limit + 1).indexOf(0);
+    if (length < 0) {
+      const within = limit < this.length ? ` within ${limit} bytes` : '';
+      throw new FormatError('unterminated', `${this.what}: a string has no end${within}`, offset);
+    }
+    return utf8.decode(this.bytes.subarray(offset, offset + length));
   }
 }

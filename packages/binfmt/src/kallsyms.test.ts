@@ -96,6 +96,13 @@ describe('readKallsyms', () => {
     );
   });
 
+  test('many token tables are ambiguous, and none is searched for names', () => {
+    const tokens = Buffer.alloc(512, 'a\0');
+    const index = new Uint8Array(Uint16Array.from({ length: 256 }, (_, i) => 2 * i).buffer);
+    const all = Buffer.concat(Array.from({ length: 20 }, () => [tokens, index]).flat());
+    expect(() => readKallsyms(all, RODATA, ANCHORS)).toThrow(expect.objectContaining({ code: 'kallsyms-ambiguous' }));
+  });
+
   test('flipped bytes give a FormatError or a table, nothing else', () => {
     const bytes = buildKallsyms(kernel(40), 'offsets-first-seqs', RODATA);
     fc.assert(

@@ -20,6 +20,8 @@ interface Tokens {
 
 /** How many of the longest runs of rising numbers are tried as markers: bounds the work on hostile input. */
 const MARKER_CANDIDATES = 8;
+/** Nor are more than a few places taken for a token table: a kernel has one, and chance makes no other. */
+const TOKEN_CANDIDATES = 8;
 /** KSYM_NAME_LEN is 512 since 6.1; a name never has more bytes than letters. */
 const LONGEST_NAME = 512;
 
@@ -64,6 +66,9 @@ function findTokens(reader: ByteReader): Tokens[] {
     if (starts === undefined) continue;
     const tokens = stringsBefore(reader, indexAt, starts);
     if (tokens !== undefined) found.push(tokens);
+    if (found.length > TOKEN_CANDIDATES) {
+      throw new FormatError('kallsyms-ambiguous', `More than ${TOKEN_CANDIDATES} token tables`, indexAt);
+    }
   }
   return found;
 }

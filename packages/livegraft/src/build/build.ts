@@ -20,8 +20,7 @@ import type { Kernel } from '../kernel/types.ts';
 import { type Extraction, extract } from '../klp/extract.ts';
 import { type BuiltModule, makeModule, replacedPosition } from '../klp/module.ts';
 import type { ChangedUnit } from '../klp/unit.ts';
-import { cutObject } from '../objdiff/atoms.ts';
-import { type Diff, diffObjects } from '../objdiff/diff.ts';
+import { type Diff, diffObjects, openObject } from '../objdiff/diff.ts';
 import { parsePatch } from '../patch/parse.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
@@ -156,7 +155,7 @@ function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects): Promise<Cha
   return Promise.all(
     diffs.map(async ({ unit, diff, proof }) => {
       const space = await shipped.spaceFor(unit.klpObject);
-      const placement = placeUnit(cutObject(readElf(proof)), space.own);
+      const placement = placeUnit(openObject(unit.source, readElf(proof)), space.own);
       proveUnit(unit.source, diff, placement, space.own);
       return { source: unit.source, diff, placement, space };
     }),

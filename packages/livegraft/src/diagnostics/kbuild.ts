@@ -12,6 +12,12 @@ export const unitNotBuilt = define<Source & { output: string }>('unit-not-built'
   hint: 'only .c files that kbuild compiles into an object of their own can be live-patched',
 });
 
+export const unitsNotListed = define<{ kernel: string; output: string }>('units-not-listed', {
+  exit: Exit.failed,
+  message: ({ kernel, output }) => `kbuild does not list the units of ${kernel}:\n${output}`,
+  hint: 'remove the kernel and fetch it again; if that does not help, please report it with the kernel release',
+});
+
 export const unitDisabled = define<Source & { kernel: string }>('unit-disabled', {
   place: atSource,
   message: ({ source, kernel }) => `${source} is not part of ${kernel}: its configuration leaves the file out`,
@@ -23,6 +29,38 @@ export const includerDisabled = define<Source>('includer-disabled', {
   exit: Exit.done,
   place: atSource,
   message: ({ source }) => `${source} includes a changed file, but the kernel's configuration leaves it out`,
+});
+
+export const headerUnits = define<{ headers: string; including: number; compiled: number; changed: number }>(
+  'header-units',
+  {
+    severity: 'note',
+    exit: Exit.done,
+    place: ({ headers }) => headers,
+    message: ({ including, compiled, changed }) =>
+      `${including} units of this kernel include it; ${compiled} can depend on the change and were compiled; the code of ${changed} changes`,
+  },
+);
+
+export const headerUnused = define<{ headers: string }>('header-unused', {
+  exit: Exit.nothingToDo,
+  place: ({ headers }) => headers,
+  message: () => 'Nothing to do: no code of this kernel changes with it',
+});
+
+export const generatedCodeChange = define<Source & { headers: string }>('generated-code-change', {
+  place: atSource,
+  message: ({ source, headers }) =>
+    `${source} makes source text from ${headers} while the kernel is built, which a live patch cannot do again`,
+  hint: 'make the change in the .c files that need it',
+});
+
+export const notCompared = define<Source & { headers: string }>('not-compared', {
+  severity: 'warning',
+  exit: Exit.done,
+  place: atSource,
+  message: ({ source, headers }) =>
+    `${source} may include ${headers}, but kbuild does not tell how it is compiled: it stays as it is`,
 });
 
 export const doesNotCompile = define<Source & { output: string; command?: string }>('does-not-compile', {

@@ -90,3 +90,11 @@ export const exportStays = define<{ unit: string; name: string }>('export-stays'
   message: ({ name }) =>
     `The patch takes back the export of ${name}; in the running kernel it stays exported until the next start`,
 });
+
+export const exportChanged = define<{ unit: string; name: string; before: number; after: number }>('export-changed', {
+  severity: 'warning',
+  place: ({ unit, name }) => `${unit}: ${name}`,
+  message: ({ name, before, after }) =>
+    `The version (CRC) of the exported ${name} goes from 0x${before.toString(16).padStart(8, '0')} to 0x${after.toString(16).padStart(8, '0')}: the patch changes a type that its declaration reaches. Modules go on with the old one`,
+  hint: 'see that callers which are not replaced, in modules from elsewhere too, can live with the new function and with what it hands them',
+});

@@ -35,15 +35,12 @@ interface Path extends Record<string, unknown> {
 }
 const atPath = ({ path }: Path): string => path;
 
-export const headerChange = define<Path>('header-change', {
+export const assemblyChange = define<Path & { headers?: string }>('assembly-change', {
   place: atPath,
-  message: ({ path }) => `headers are not supported yet: the patch changes ${path}`,
-  hint: 'put the change into the .c files that need it, if that fixes the fault too',
-});
-
-export const assemblyChange = define<Path>('assembly-change', {
-  place: atPath,
-  message: ({ path }) => `${path} is assembly or a linker script, which cannot be live-patched`,
+  message: ({ path, headers }) =>
+    headers === undefined
+      ? `${path} is assembly or a linker script, which cannot be live-patched`
+      : `the change to ${headers} changes ${path}, assembly or a linker script, which cannot be live-patched`,
 });
 
 export const buildSystemChange = define<Path>('build-system-change', {
@@ -68,13 +65,13 @@ export const newUnit = define<Path>('new-unit', {
 export const unitRemoved = define<Path & { change: string }>('unit-removed', {
   place: atPath,
   message: ({ path, change }) =>
-    `The patch ${change}s the source file ${path}; a live patch can only change units that exist`,
+    `The patch ${change}s the source file ${path}; a live patch can only change files that stay`,
 });
 
 export const unsupportedFile = define<Path>('unsupported-file', {
   place: atPath,
   message: ({ path }) =>
-    `${path} is a kind of file that livegraft does not know; only changes to .c files can be live-patched`,
+    `${path} is a kind of file that livegraft does not know; only changes to .c and .h files can be live-patched`,
   hint: 'leave this part of the patch out, if the fix does not depend on it',
 });
 
@@ -97,6 +94,17 @@ export const copyOutside = define<Path & { unit: string; part: string }>('copy-o
   exit: Exit.done,
   place: atPath,
   message: ({ path, unit, part }) => `${unit} includes ${path} too, as a copy in ${part}; that copy stays as it is`,
+});
+
+export const structureChanged = define<Path & { kind: string; name: string }>('structure-changed', {
+  severity: 'warning',
+  exit: Exit.done,
+  place: atPath,
+  message: ({ kind, name }) =>
+    kind === 'enum'
+      ? `enum ${name} changes: values that are stored already keep their old meaning`
+      : `${kind} ${name} changes: objects in memory and code that is not replaced keep the old layout`,
+  hint: 'make sure that nothing old is read or written by the new code in another way; a shadow variable is the usual way to add a member',
 });
 
 export const nothingToPatch = define<{ patch: string }>('nothing-to-patch', {

@@ -3,8 +3,7 @@
  * without debug information (the code is the same, and `pair` objects stay small).
  */
 import { access, readFile, realpath, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { delimiter, join, relative } from 'node:path';
+import { delimiter, join, relative, resolve } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { doesNotCompile, overlayLeaks, postFailed } from '../diagnostics/kbuild.ts';
 import type { Kernel } from '../kernel/types.ts';
@@ -12,12 +11,13 @@ import { tryRun } from '../support/exec.ts';
 import { sweep, withTemporaryFolder } from '../support/files.ts';
 import { errorLines } from './make.ts';
 import { hashFile, objectCacheFolder, openObjectCache, sha256 } from './object-cache.ts';
+import { inPool } from './pool.ts';
 import { moveArguments, type PatchedTree } from './tree.ts';
-import type { Unit, UnitCommand, Variant } from './types.ts';
+import type { UnitCommand, UnitSource, Variant } from './types.ts';
 
 export interface CompileRequest {
   readonly kernel: Kernel;
-  readonly unit: Unit;
+  readonly unit: UnitSource;
   readonly variant: Variant;
   /** The patched source; absent: the kernel's own. */
   readonly tree?: PatchedTree;
@@ -46,7 +46,7 @@ export async function compileUnit(request: CompileRequest): Promise<CompiledUnit
     kernel,
     name: unit.source,
     command: unit.command,
-    input: join(tree?.root ?? kernel.paths.source, unit.source),
+    input: inputOf(unit, kernel, tree),
     flags: variantFlags[variant],
     ...(tree === undefined ? {} : { tree }),
     ...(request.cache === undefined ? {} : { cache: request.cache }),
@@ -55,28 +55,25 @@ export async function compileUnit(request: CompileRequest): Promise<CompiledUnit
 }
 
 /** Compiles several, as many at a time as there are processors; results in order. The first failure ends the others. */
-export async function compileUnits(requests: readonly CompileRequest[], onDone?: () => void): Promise<CompiledUnit[]> {
-  const results: CompiledUnit[] = new Array(requests.length);
-  const failed = new AbortController();
-  let next = 0;
-  let failure: { error: unknown } | undefined;
-  const worker = async (): Promise<void> => {
-    while (next < requests.length && failure === undefined) {
-      const index = next++;
-      const request = requests[index]!;
-      const signal = request.signal === undefined ? failed.signal : AbortSignal.any([request.signal, failed.signal]);
-      try {
-        results[index] = await compileUnit({ ...request, signal });
-        onDone?.();
-      } catch (error) {
-        failure ??= { error };
-        failed.abort(error);
-      }
-    }
+export function compileUnits(requests: readonly CompileRequest[], onDone?: () => void): Promise<CompiledUnit[]> {
+  const work = async (request: CompileRequest, failed: AbortSignal): Promise<CompiledUnit> => {
+    const signal = request.signal === undefined ? failed : AbortSignal.any([request.signal, failed]);
+    const compiled = await compileUnit({ ...request, signal });
+    onDone?.();
+    return compiled;
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), requests.length) }, worker));
-  if (failure !== undefined) throw failure.error;
-  return results;
+  return inPool(requests, work);
+}
+
+/** Where a unit's .c file is: in the source, in the patched tree, or in the build tree. */
+export function inputOf(
+  { source, spelled = source, generated }: UnitSource,
+  kernel: Kernel,
+  tree?: PatchedTree,
+): string {
+  if (generated === true) return spelled;
+  // not joined: `..` must stay as kbuild has it, since __FILE__ shows it
+  return `${tree?.root ?? kernel.paths.source}/${spelled}`;
 }
 
 export interface SourceRequest {
@@ -110,7 +107,7 @@ export async function compileSource(request: SourceRequest): Promise<CompiledUni
       tools: await identities([command.compile[0]!, ...command.post.map((program) => program[0]!)], build),
       source,
       input: storedName(request.input, names),
-      text: await hashFile(request.input),
+      text: await hashFile(resolve(build, request.input)),
     }),
   );
   request.signal?.throwIfAborted();
@@ -154,7 +151,12 @@ export function readDependencies(text: string): string[] {
 }
 
 /** No file that the patch changes may have been read in its old form. */
-async function refuseLeaks(name: string, read: readonly string[], tree: PatchedTree, kernel: Kernel): Promise<void> {
+export async function refuseLeaks(
+  name: string,
+  read: readonly string[],
+  tree: PatchedTree,
+  kernel: Kernel,
+): Promise<void> {
   const source = await realpath(kernel.paths.source);
   for (const path of read) {
     const inSource = relative(source, await realpath(join(path.startsWith('/') ? '' : kernel.paths.build, path)));
@@ -179,7 +181,7 @@ function resolveName(name: string, names: Names): string {
 }
 
 /** What tells one build of a program from another: its file, size and time. */
-async function identities(programs: readonly string[], cwd: string): Promise<string[]> {
+export async function identities(programs: readonly string[], cwd: string): Promise<string[]> {
   const { PATH = '' } = process.env;
   return Promise.all(
     programs.map(async (program) => {

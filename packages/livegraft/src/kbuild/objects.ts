@@ -1,16 +1,31 @@
 /** From patches to objects: which units they touch, and each unit's shipped, original and patched object. */
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readElf } from '@livegraft/binfmt/elf/read';
+import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
+import { headerUnused } from '../diagnostics/kbuild.ts';
+import { exportChanged } from '../diagnostics/objdiff.ts';
+import { structureChanged } from '../diagnostics/patch.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { applyPatches, type PatchedFile } from '../patch/apply.ts';
+import { sameInterface } from '../patch/changes.ts';
+import { readIncludeGraph } from '../patch/include-graph.ts';
 import { readSourceIncludes } from '../patch/includes.ts';
-import { scopePatches } from '../patch/scope.ts';
+import { localChange } from '../patch/local-change.ts';
+import { type PatchScope, scopePatches } from '../patch/scope.ts';
+import { changedTypes } from '../patch/structures.ts';
 import type { Patch } from '../patch/types.ts';
 import type { Progress } from '../support/progress.ts';
-import { findUnits } from './command.ts';
 import { type CompileRequest, compileUnits } from './compile.ts';
+import { exportVersions } from './export-versions.ts';
+import { findUnits } from './find-unit.ts';
+import { candidatesOf, compileHeaderUnits, type HeaderUnits } from './headers.ts';
+import { inPool } from './pool.ts';
+import { openDependences } from './preprocess.ts';
 import { includesCache } from './ready.ts';
-import { withPatchedTree } from './tree.ts';
+import { climbingFolders, type PatchedTree, withPatchedTree } from './tree.ts';
 import type { Unit } from './types.ts';
+import { readUnitIndex, sourceOf } from './unit-index.ts';
 
 export interface UnitObjects {
   readonly unit: Unit;
@@ -31,6 +46,8 @@ export interface PatchedUnits {
 export interface PatchedUnitsRequest {
   readonly kernel: Kernel;
   readonly patches: readonly Patch[];
+  /** Whether the differ sees a change that matters: units that only include a changed header are left out without one. Default: any byte. */
+  readonly differs?: (source: string, original: Uint8Array, patched: Uint8Array) => boolean;
   /** A folder for temporary files; nothing stays in it. */
   readonly scratch: string;
   /** Where objects are kept; default `objectCacheFolder()`. */
@@ -39,7 +56,7 @@ export interface PatchedUnitsRequest {
   readonly signal?: AbortSignal;
 }
 
-/** @throws LivegraftError of every step: see `scopePatches`, `applyPatches`, `findUnits`, `compileUnit` */
+/** @throws LivegraftError of every step: see `scopePatches`, `applyPatches`, `findUnits`, `compileUnit`, `compileHeaderUnits` */
 export async function compilePatchedUnits(request: PatchedUnitsRequest): Promise<PatchedUnits> {
   const { kernel, patches, scratch, progress } = request;
   const signal = request.signal === undefined ? {} : { signal: request.signal };
@@ -50,25 +67,135 @@ export async function compilePatchedUnits(request: PatchedUnitsRequest): Promise
     const applied = await applyPatches({ patches, source, paths: new Set(scope.changed), scratch, ...signal });
     return { scope, applied };
   });
-  const found = await progress.step('Ask kbuild how the units are compiled', () =>
-    findUnits(kernel, scope.units, scope.changed, request.signal),
+  const found = await progress.step('Ask kbuild how the units are compiled', (inner) =>
+    findUnits(kernel, scope.units, scope.changed, { progress: inner, ...signal }),
   );
-  const texts = new Map([...applied.files].map(([path, file]) => [path, file.marked]));
-  const units = await withPatchedTree(source, scratch, texts, (tree) =>
-    progress.step(`Compile ${found.units.map((unit) => unit.source).join(', ')}`, async (inner) => {
-      const common = { kernel, ...signal, ...(request.cache === undefined ? {} : { cache: request.cache }) };
-      const requests = found.units.flatMap((unit): CompileRequest[] => [
-        { ...common, unit, variant: 'pair', tree },
-        { ...common, unit, variant: 'pair' },
-        { ...common, unit, variant: 'proof' },
-      ]);
-      let done = 0;
-      const compiled = await compileUnits(requests, () => inner.detail(`${++done} of ${requests.length} objects`));
-      return found.units.map((unit, i) => {
-        const [patched, original, proof] = compiled.slice(3 * i, 3 * i + 3);
-        return { unit, proof: proof!.object, original: original!.object, patched: patched!.object };
+  const { files } = applied;
+  const headers = scope.headers.length === 0 ? undefined : await prepareHeaders(request, scope, files);
+  const climbing = found.units.flatMap((unit) => climbingFolders(unit, source));
+  const texts = new Map([...files].map(([path, file]) => [path, file.marked]));
+  const work = async (tree: PatchedTree): Promise<HeaderUnits> => {
+    const own = await compileOwn(request, found.units, tree);
+    const more = await headers?.compile(tree);
+    const units = [...own, ...(more?.units ?? [])];
+    return { units, findings: [...(more?.findings ?? []), ...(await exportFindings(request, units, tree, files))] };
+  };
+  const compiled = await withPatchedTree(source, scratch, texts, work, [...climbing, ...(headers?.folders ?? [])]);
+  const findings = [...scope.findings, ...applied.findings, ...structureFindings(files), ...found.findings];
+  if (compiled.units.length === 0) {
+    throw new LivegraftError(headerUnused({ headers: scope.headers.join(', ') }), ...findings, ...compiled.findings);
+  }
+  return { units: compiled.units, files, findings: [...findings, ...compiled.findings] };
+}
+
+/** The units that the patch changes itself, each three times. */
+function compileOwn(request: PatchedUnitsRequest, units: readonly Unit[], tree: PatchedTree): Promise<UnitObjects[]> {
+  const { kernel, progress } = request;
+  if (units.length === 0) return Promise.resolve([]);
+  const common = {
+    kernel,
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+    ...(request.cache === undefined ? {} : { cache: request.cache }),
+  };
+  return progress.step(`Compile ${units.map((unit) => unit.source).join(', ')}`, async (inner) => {
+    const requests = units.flatMap((unit): CompileRequest[] => [
+      { ...common, unit, variant: 'pair', tree },
+      { ...common, unit, variant: 'pair' },
+      { ...common, unit, variant: 'proof' },
+    ]);
+    let done = 0;
+    const compiled = await compileUnits(requests, () => inner.detail(`${++done} of ${requests.length} objects`));
+    return units.map((unit, i) => {
+      const [patched, original, proof] = compiled.slice(3 * i, 3 * i + 3);
+      return { unit, proof: proof!.object, original: original!.object, patched: patched!.object };
+    });
+  });
+}
+
+/** What must be known of the changed headers before the patched tree is made. */
+async function prepareHeaders(
+  request: PatchedUnitsRequest,
+  scope: PatchScope,
+  files: ReadonlyMap<string, PatchedFile>,
+): Promise<{ readonly folders: readonly string[]; compile(tree: PatchedTree): Promise<HeaderUnits> }> {
+  const { kernel, progress, scratch, differs = () => true } = request;
+  const { headers } = scope;
+  const signal = request.signal === undefined ? {} : { signal: request.signal };
+  const index = await readUnitIndex(kernel, { progress, ...signal });
+  const graph = await progress.step('Read which files include which', () =>
+    readIncludeGraph(kernel.paths, join(kernel.dir, 'include-graph.json'), signal),
+  );
+  const candidates = candidatesOf(index, graph, headers, new Set(scope.units), kernel.paths.source);
+  const climbing = [...candidates.reached].filter((path) => graph.climbing.has(path)).map((path) => dirname(path));
+  const all = [...candidates.units, ...candidates.outside, ...candidates.texts];
+  const commanded = all.flatMap((one) => climbingFolders(sourceOf(one), kernel.paths.source));
+  const marked = new Map([...files].map(([path, file]) => [path, file.marked]));
+  const dependences = await openDependences(kernel, scratch, marked);
+  const created = request.patches.flatMap(({ files }) => files.filter((file) => file.change === 'create'));
+  const added = new Set(created.map((file) => file.path));
+  return {
+    folders: [...new Set([...climbing, ...commanded])].filter((folder) =>
+      existsSync(join(kernel.paths.source, folder)),
+    ),
+    compile: (tree) => {
+      const cache = request.cache === undefined ? {} : { cache: request.cache };
+      const names = namesOf(scope, files, added);
+      return compileHeaderUnits({
+        kernel,
+        candidates,
+        headers,
+        added,
+        ...(names === undefined ? {} : { names }),
+        tree,
+        dependences,
+        scratch,
+        differs,
+        progress,
+        ...cache,
+        ...signal,
       });
-    }),
+    },
+  };
+}
+
+/** What code must mention to depend on the headers' change; undefined when it may depend on it in other ways. */
+function namesOf(
+  { headers, changed }: PatchScope,
+  files: ReadonlyMap<string, PatchedFile>,
+  added: ReadonlySet<string>,
+): ReadonlySet<string> | undefined {
+  // what a unit includes besides may have changed with it
+  if (added.size > 0 || headers.length < changed.length) return undefined;
+  const all = headers.map((header) => localChange(files.get(header)!.original, files.get(header)!.patched));
+  return all.includes(undefined) ? undefined : new Set(all.flatMap((names) => [...(names ?? [])]));
+}
+
+/** Exports whose version changes, in the units whose code does. */
+async function exportFindings(
+  { kernel, scratch, signal }: PatchedUnitsRequest,
+  units: readonly UnitObjects[],
+  tree: PatchedTree,
+  files: ReadonlyMap<string, PatchedFile>,
+): Promise<Diagnostic[]> {
+  if ([...files.values()].every(({ original, patched }) => sameInterface(original, patched))) return [];
+  const exporting = units.filter(({ original }) =>
+    readElf(original).sections.some(({ name }) => /^___ksymtab(_gpl)?\+/.test(name)),
   );
-  return { units, files: applied.files, findings: [...scope.findings, ...applied.findings, ...found.findings] };
+  const work = async ({ unit }: UnitObjects, aborted: AbortSignal): Promise<Diagnostic[]> => {
+    const request = { kernel, unit, scratch, signal: aborted };
+    const [before, after] = await Promise.all([exportVersions(request), exportVersions({ ...request, tree })]);
+    return [...before].flatMap(([name, version]) => {
+      const now = after.get(name);
+      if (now === undefined || now === version) return [];
+      return [exportChanged({ unit: unit.source, name, before: version, after: now })];
+    });
+  };
+  return (await inPool(exporting, work, signal)).flat();
+}
+
+/** Objects that exist keep the layout they have. */
+function structureFindings(files: ReadonlyMap<string, PatchedFile>): Diagnostic[] {
+  return [...files.values()].flatMap(({ path, original, patched }) =>
+    changedTypes(original, patched).map((type) => structureChanged({ path, ...type })),
+  );
 }

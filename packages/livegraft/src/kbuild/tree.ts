@@ -7,6 +7,7 @@ import { mkdir, readdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bytesOf } from '../patch/text.ts';
 import { withTemporaryFolder } from '../support/files.ts';
+import type { UnitSource } from './types.ts';
 
 export interface PatchedTree {
   /** The folder; commands name it instead of the source. */
@@ -19,19 +20,22 @@ export interface PatchedTree {
  * Fills `root`, which exists and is empty.
  * @param source the source tree, absolute
  * @param files path in the tree → text, a byte string
+ * @param folders more folders that must be real: paths lead from them upwards by `..`
  */
 export async function makePatchedTree(
   source: string,
   root: string,
   files: ReadonlyMap<string, string>,
+  folders: Iterable<string> = [],
 ): Promise<PatchedTree> {
   const real = new Set<string>(['']);
-  for (const path of files.keys()) {
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) real.add(folder);
+  for (const path of [...[...files.keys()].map((path) => dirname(path)), ...folders]) {
+    for (let folder = path; folder !== '.'; folder = dirname(folder)) real.add(folder);
   }
   for (const folder of [...real].sort()) {
     if (folder !== '') await mkdir(join(root, folder));
-    for (const name of await readdir(join(source, folder))) {
+    // a folder that the patch makes has nothing in it yet
+    for (const name of await readdir(join(source, folder)).catch(() => [])) {
       const path = folder === '' ? name : `${folder}/${name}`;
       if (!real.has(path) && !files.has(path)) await symlink(join(source, path), join(root, path));
     }
@@ -53,8 +57,18 @@ export function withPatchedTree<T>(
   scratch: string,
   files: ReadonlyMap<string, string>,
   work: (tree: PatchedTree) => Promise<T>,
+  folders: Iterable<string> = [],
 ): Promise<T> {
   return withTemporaryFolder(scratch, async (folder) =>
-    work(await makePatchedTree(source, await realpath(folder), files)),
+    work(await makePatchedTree(source, await realpath(folder), files, folders)),
   );
+}
+
+/** Folders from which a unit's command leads upwards: of `-I/src/a/b/../c` it is `a/b`. */
+export function climbingFolders({ source, spelled = source, command }: UnitSource, root: string): string[] {
+  const paths = command.compile.flatMap((word) => {
+    const at = word.indexOf(`${root}/`);
+    return at < 0 ? [] : [word.slice(at + root.length + 1)];
+  });
+  return [spelled, ...paths].flatMap((path) => (path.includes('/../') ? [path.slice(0, path.indexOf('/../'))] : []));
 }

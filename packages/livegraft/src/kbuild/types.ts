@@ -1,12 +1,20 @@
 /** A unit (one .c file and its object) and the ways livegraft compiles it. */
 
-export interface Unit {
+/** What is needed to compile it. */
+export interface UnitSource {
   /** Path of the .c file in the source tree: `fs/ext4/mballoc.c`. */
   readonly source: string;
-  /** What a livepatch names the target: `vmlinux` or the module's name. */
-  readonly klpObject: string;
+  /** The path as the command names it, and `__FILE__` with it, where that is another spelling: `arch/x86/kvm/../../../virt/kvm/kvm_main.c`. */
+  readonly spelled?: string;
+  /** Set for a .c file that kbuild generated: it lies in the build tree. */
+  readonly generated?: boolean;
   /** How kbuild compiles it, with the variable parts taken out. */
   readonly command: UnitCommand;
+}
+
+export interface Unit extends UnitSource {
+  /** What a livepatch names the target: `vmlinux` or the module's name. */
+  readonly klpObject: string;
 }
 
 export interface UnitCommand {

@@ -7,7 +7,8 @@ import { parseCommand } from './command.ts';
 import { readDependencies } from './compile.ts';
 import { errorLines } from './make.ts';
 import { openObjectCache } from './object-cache.ts';
-import { makePatchedTree, moveArguments } from './tree.ts';
+import { inPool } from './pool.ts';
+import { climbingFolders, makePatchedTree, moveArguments } from './tree.ts';
 
 let root = '';
 beforeEach(() => {
@@ -85,12 +86,58 @@ describe('makePatchedTree', () => {
     }
     const tree = join(root, 'tree');
     mkdirSync(tree);
-    await makePatchedTree(source, tree, new Map([['fs/ext4/a.c', 'n\xe9w']]));
+    await makePatchedTree(
+      source,
+      tree,
+      new Map([
+        ['fs/ext4/a.c', 'n\xe9w'],
+        ['fs/new/n.h', 'new'],
+      ]),
+      ['mm'],
+    );
+    expect(readFileSync(join(tree, 'fs/new/n.h'), 'utf8')).toBe('new');
+    // a folder that is real leads upwards to patched files
+    expect(readFileSync(join(tree, 'mm/../fs/ext4/a.c'), 'latin1')).toBe('n\xe9w');
     expect(readFileSync(join(tree, 'fs/ext4/a.c'), 'latin1')).toBe('n\xe9w');
     expect(readFileSync(join(tree, 'fs/ext4/../b.h'), 'utf8')).toBe('b');
     expect(readFileSync(join(tree, 'fs/ext4/a.h'), 'utf8')).toBe('h');
     expect(readFileSync(join(tree, 'mm/m.c'), 'utf8')).toBe('m');
     expect(readFileSync(join(source, 'fs/ext4/a.c'), 'utf8')).toBe('old');
+  });
+});
+
+describe('climbingFolders', () => {
+  test('of the source as it is spelled and of include paths', () => {
+    const compile = ['gcc', '-I/src/drivers/a/../b', '-I', '/src/fs/./x', '-DX=/src/net/y/../z', '-I./fs/../q'];
+    const unit = { source: 'virt/k.c', spelled: 'arch/x86/kvm/../../../virt/k.c', command: { compile, post: [] } };
+    expect(climbingFolders(unit, '/src')).toEqual(['arch/x86/kvm', 'drivers/a', 'net/y']);
+  });
+});
+
+describe('inPool', () => {
+  test('results in order', async () => {
+    const work = (n: number): Promise<number> => new Promise((resolve) => setTimeout(() => resolve(2 * n), 6 - n));
+    expect(await inPool([1, 2, 3, 4, 5], work)).toEqual([2, 4, 6, 8, 10]);
+    expect(await inPool([], work)).toEqual([]);
+  });
+
+  test('the first failure ends the others, and nothing is begun after it', async () => {
+    const begun: number[] = [];
+    const ended: number[] = [];
+    const work = async (n: number, signal: AbortSignal): Promise<void> => {
+      begun.push(n);
+      if (n === 1) throw new Error('one');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      ended.push(n);
+    };
+    await expect(
+      inPool(
+        Array.from({ length: 100 }, (_, i) => i),
+        work,
+      ),
+    ).rejects.toThrow('one');
+    expect(begun.length).toBeLessThan(100);
+    expect(ended).toEqual(begun.filter((n) => n !== 1));
   });
 });
 

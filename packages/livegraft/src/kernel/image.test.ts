@@ -14,7 +14,7 @@ const DATA = 0xffffffff83000000n;
 const BANNER = 'Linux version 6.1.0-55-amd64 (a@b) (gcc-12 12, GNU ld 2.40) #1 SMP\n\0';
 
 /** One function with an ftrace entry, one with endbr64 before it, one without. */
-function vmlinux(): Uint8Array {
+function vmlinux(mcountAt = DATA + 0x10n): Uint8Array {
   const text = new Uint8Array(0x40);
   text.set([0xe8, 1, 2, 3, 4], 0);
   text.set([0xf3, 0x0f, 0x1e, 0xfa, 0xe8], 0x10);
@@ -30,11 +30,11 @@ function vmlinux(): Uint8Array {
     { address: TEXT + 0x40n, type: 'T', name: '_etext' },
     { address: RODATA, type: 'R', name: '__start_rodata' },
     { address: DATA, type: 'D', name: '_sdata' },
-    { address: DATA + 0x10n, type: 'd', name: '__start_mcount_loc' },
-    { address: DATA + 0x30n, type: 'd', name: '__stop_mcount_loc' },
+    { address: mcountAt, type: 'd', name: '__start_mcount_loc' },
+    { address: mcountAt + 0x20n, type: 'd', name: '__stop_mcount_loc' },
     { address: DATA + 0x40n, type: 'D', name: 'linux_banner' },
     { address: DATA + 0x1000n, type: 'B', name: '__bss_start' },
-  ];
+  ].sort((a, b) => Number(a.address - b.address));
   const note = [...new Uint8Array(Uint32Array.of(4, 2, 3).buffer), ...Buffer.from('GNU\0'), 0xab, 0xcd, 0, 0];
   return buildElf([
     { name: '.text', data: text, address: TEXT },
@@ -79,6 +79,10 @@ describe('parseImage', () => {
     expect(image.ftraceEntry(TEXT + 0x10n)).toBe(TEXT + 0x14n);
     expect(image.ftraceEntry(TEXT + 0x20n)).toBeUndefined();
     expect(image.ftraceEntry(TEXT + 0x30n)).toBeUndefined();
+  });
+
+  test('ftrace entries where the image has no bytes: image-corrupt, however many are claimed', () => {
+    expect(() => parseImage(vmlinux(DATA + 0x1010n), 'vmlinux', new Map())).toThrow(/section without bytes/);
   });
 
   test('cut anywhere: image-corrupt', () => {

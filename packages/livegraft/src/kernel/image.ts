@@ -153,6 +153,11 @@ export class KernelImage {
     const [start] = this.symbols.named('__start_mcount_loc');
     const [stop] = this.symbols.named('__stop_mcount_loc');
     if (start === undefined || stop === undefined || stop.address === start.address) return new Set();
+    if (this.sectionAt(start.address)?.type === SHT.NOBITS)
+      throw new FormatError(
+        'image-mcount',
+        `__start_mcount_loc is 0x${start.address.toString(16)}, in a section without bytes`,
+      );
     // a copy: BigUint64Array needs its bytes aligned; not slice(), which for a Buffer is no copy
     const bytes = Uint8Array.from(this.read(start.address, Number(stop.address - start.address)));
     // entries of overridden weak functions are zeroed by the build since 6.15

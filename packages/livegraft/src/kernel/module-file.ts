@@ -27,6 +27,9 @@ export function readModuleInfo(file: string, path: string): ModuleInfo {
   }
 }
 
+/** Of a section; without a limit, thousands of headers that share one long name would cost without end. */
+const longestName = 4096;
+
 interface Section {
   readonly name: string;
   readonly type: number;
@@ -98,7 +101,7 @@ function sectionsOf(fd: number): Section[] {
   if (strings === undefined) throw new FormatError('elf-shstrndx', 'It has no section names', 62);
   const names = new ByteReader(read(strings.offset, strings.size, 'the section names'), 'section names');
   return raw.map(({ nameOffset, type, offset, size }) => {
-    const name = type === SHT.NULL ? '' : names.string(nameOffset);
+    const name = type === SHT.NULL ? '' : names.string(nameOffset, longestName);
     return { name, type, read: () => read(offset, size, name) };
   });
 }

@@ -59,6 +59,12 @@ describe('readModuleInfo', () => {
     await writeFile(file, buildElf([{ name: '.text', data: new Uint8Array(4) }]));
     expect(() => readModuleInfo(file, 'x.ko')).toThrow(/no \.modinfo/);
   });
+
+  test('a section with a name of a megabyte: module-corrupt, however many share it', async () => {
+    const file = join(folder, 'x.ko');
+    await writeFile(file, buildElf([{ name: 'x'.repeat(1 << 20), data: new Uint8Array(4) }]));
+    expect(() => readModuleInfo(file, 'x.ko')).toThrow(/no end within 4096 bytes/);
+  });
 });
 
 describe('indexModules', () => {

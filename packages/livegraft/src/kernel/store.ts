@@ -48,13 +48,24 @@ export async function tryOpenKernel(name: string): Promise<Kernel | undefined> {
   const named = kernelDir(name);
   const text = await readFile(join(named, 'kernel.json'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const { hasModules, ...facts } = JSON.parse(text) as Record;
-  if (facts.schema !== 1) return undefined;
+  const record = parseRecord(text);
+  if (record?.schema !== 1) return undefined;
+  const { hasModules, ...facts } = record;
   // make names its folders without symbolic links; an added kernel's source is one, and whole caches are too
   const dir = await realpath(named);
   const paths = pathsIn(dir, hasModules);
   const source = await realpath(paths.source).catch(() => paths.source);
   return { name, release: facts.release, dir, facts, paths: { ...paths, source } };
+}
+
+/** A damaged record counts as none: the kernel is not complete. */
+function parseRecord(text: string): Record | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes a kernel's folder complete. */

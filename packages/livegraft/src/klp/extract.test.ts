@@ -159,6 +159,10 @@ describe('units of one patch', () => {
     expect(await called(owner('local', 0xc3), owner('global', 0xc3))).toEqual([[1, 'klp vmlinux.h,0', -4]]);
     expect(await called(owner('local', 0xc3), owner('global', 0xcc))).toEqual([[1, 'new h', -4]]);
   });
+
+  test('a changed function of the other is called directly', async () => {
+    expect(await called(owner('global', 0xc3), owner('global', 0xcc))).toEqual([[1, 'new h', -4]]);
+  });
 });
 
 describe('what is replaced', () => {

@@ -74,6 +74,8 @@ class Extractor {
   readonly #changed: ReadonlyMap<Atom, FunctionVerdict>;
   /** New global functions and variables of all units, which other units of the patch may refer to by name. */
   readonly #newGlobals = new Map<string, { unit: ChangedUnit; atom: Atom }>();
+  /** Changed functions that units of the same object call by name: a call goes straight to the new code there too. */
+  readonly #changedGlobals = new Map<string, { unit: ChangedUnit; atom: Atom }>();
   /** Functions and variables that were local before, which other units of the patch may refer to by name now. */
   readonly #promoted = new Map<string, { unit: ChangedUnit; atom: Atom }>();
 
@@ -89,11 +91,10 @@ class Extractor {
     for (const unit of units) {
       for (const atom of unit.diff.patched.object.atoms) {
         const original = unit.diff.correlation.originalOf.get(atom);
-        if (original !== undefined && isGlobal(original)) continue;
-        for (const symbol of atom.symbols) {
-          if (symbol.binding !== STB.LOCAL)
-            (original === undefined ? this.#newGlobals : this.#promoted).set(symbol.name, { unit, atom });
-        }
+        const isKnown = original !== undefined && isGlobal(original);
+        if (isKnown && !this.#changed.has(atom)) continue;
+        const names = original === undefined ? this.#newGlobals : isKnown ? this.#changedGlobals : this.#promoted;
+        for (const symbol of atom.symbols) if (symbol.binding !== STB.LOCAL) names.set(symbol.name, { unit, atom });
       }
     }
   }
@@ -314,6 +315,9 @@ class Extractor {
         return { kind: 'piece', piece: this.#include(promoted.unit, promoted.atom).piece };
       return this.#existing(promoted.unit, user, promoted.unit.diff.correlation.originalOf.get(promoted.atom)!);
     }
+    const changed = this.#changedGlobals.get(symbol.name);
+    if (branch && changed !== undefined && changed.unit.space.own === unit.space.own)
+      return { kind: 'piece', piece: this.#include(changed.unit, changed.atom).piece };
     const fresh = this.#newGlobals.get(symbol.name);
     // what a module brings along is seen by that module's code, what vmlinux does by vmlinux's
     if (fresh === undefined || fresh.unit.space.own !== unit.space.own)

@@ -24,9 +24,13 @@ export class Comparison {
   readonly #original: Side;
   readonly #patched: Side;
   readonly correlation: Correlation;
-  /** Unnamed pairs on the way down, taken as equal while they are compared (cycles). */
-  readonly #open = new Set<string>();
-  /** What came out for pairs that were compared without assuming anything. */
+  /**
+   * Unnamed pairs that were met since the descent began, taken as equal: one that is not makes all above it differ, so that
+   * at the end either all of them are equal or the assumption is dropped with them.
+   */
+  readonly #assumed = new Set<string>();
+  #depth = 0;
+  /** What came out at the end of a descent. */
   readonly #known = new Map<string, boolean>();
 
   /** Line numbers that only moved are no difference. */
@@ -178,13 +182,18 @@ export class Comparison {
     const key = `${a.id} ${b.id}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    if (this.#open.has(key)) return true;
+    if (this.#assumed.has(key)) return true;
     // a chain that no compiler makes: not the same is the safe answer
-    if (this.#open.size > 500) return false;
-    this.#open.add(key);
+    if (this.#depth > 500) return false;
+    this.#assumed.add(key);
+    this.#depth++;
     const same = this.difference(a, b) === undefined;
-    this.#open.delete(key);
-    if (this.#open.size === 0) this.#known.set(key, same);
+    this.#depth--;
+    if (!same) this.#known.set(key, false);
+    if (this.#depth === 0) {
+      if (same) for (const each of this.#assumed) this.#known.set(each, true);
+      this.#assumed.clear();
+    }
     return same;
   }
 }

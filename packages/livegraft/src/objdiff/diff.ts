@@ -5,7 +5,7 @@
 import type { ElfFile } from '@livegraft/binfmt/elf/types';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
-import { type Atom, cutObject } from './atoms.ts';
+import { type Atom, cutObject, type UnitObject } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, correlate, isGlobal } from './correlate.ts';
 import { settleData } from './data.ts';
@@ -116,9 +116,18 @@ function without({ patchedOf, originalOf, evidence }: Correlation, unreachable: 
 }
 
 function openSide(unit: string, elf: ElfFile): Side {
+  const object = openObject(unit, elf);
+  return inObject(unit, () => ({ object, entries: entriesOf(object) }));
+}
+
+/** An object cut into atoms. Throws `table-unreadable` when its parts contradict each other. */
+export function openObject(unit: string, elf: ElfFile): UnitObject {
+  return inObject(unit, () => cutObject(elf));
+}
+
+function inObject<T>(unit: string, work: () => T): T {
   try {
-    const object = cutObject(elf);
-    return { object, entries: entriesOf(object) };
+    return work();
   } catch (error) {
     if (error instanceof ObjectError) throw new LivegraftError(say.tableUnreadable({ unit, what: error.message }));
     throw error;

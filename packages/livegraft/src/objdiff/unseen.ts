@@ -1,4 +1,5 @@
 /** Changes that no function's verdict shows: what is gone after start-up, what acts by being there, what has no name. */
+import { createHash } from 'node:crypto';
 import { SHF } from '@livegraft/binfmt/elf/constants';
 import type { ElfSection } from '@livegraft/binfmt/elf/types';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -39,11 +40,14 @@ export function unnamedFindings(unit: string, original: Side, patched: Side, com
   const isUnnamed = (atom: Atom): boolean => atom.kind === 'unnamed' && ['text', 'data', 'rodata'].includes(atom.role);
   const before = new Map<string, Atom[]>();
   for (const atom of original.object.atoms.filter(isUnnamed)) {
-    before.set(atom.section.name, [...(before.get(atom.section.name) ?? []), atom]);
+    const key = looksOf(original, atom);
+    const list = before.get(key);
+    if (list === undefined) before.set(key, [atom]);
+    else list.push(atom);
   }
   const other = patched.object.atoms
     .filter(isUnnamed)
-    .filter((atom) => !(before.get(atom.section.name) ?? []).some((old) => comparison.sameContent(old, atom)));
+    .filter((atom) => !(before.get(looksOf(patched, atom)) ?? []).some((old) => comparison.sameContent(old, atom)));
   if (other.length === 0) return [];
   const reached = new Set<Atom>();
   const { object } = patched;
@@ -54,6 +58,12 @@ export function unnamedFindings(unit: string, original: Side, patched: Side, com
   return other
     .filter((atom) => !reached.has(atom))
     .map((atom) => say.unnamedChanged({ unit, section: atom.section.name, start: atom.start, size: atom.size }));
+}
+
+/** What two unnamed pieces have in common if they are the same. */
+function looksOf({ object }: Side, atom: Atom): string {
+  const bytes = mask(object.bytes(atom), object.references(atom));
+  return `${atom.section.name} ${atom.size} ${createHash('sha1').update(bytes).digest('hex')}`;
 }
 
 /** Sections that act by being there must hold what they held, but for notes about the module itself. */

@@ -48,6 +48,16 @@ const hunk = (n: number, stated = n): string =>
 const head = '--- a/fs/x.c\n+++ b/fs/x.c\n';
 
 describe('applyPatches', () => {
+  test('a file that the patch adds, and that a second patch changes; it must not be there', async () => {
+    const tree = source({ 'fs/a.c': 'a\n' });
+    const add = '--- /dev/null\n+++ b/fs/new/n.h\n@@ -0,0 +1,2 @@\n+one\n+two\n';
+    const change = '--- a/fs/new/n.h\n+++ b/fs/new/n.h\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n';
+    const { files } = await apply(tree, add, change);
+    expect(files.get('fs/new/n.h')).toMatchObject({ original: '', patched: 'one\nthree\n', marked: 'one\nthree\n' });
+    source({ 'fs/new/n.h': 'x\n' });
+    expect((await refusal(apply(tree, add))).code).toBe('patch-file-odd');
+  });
+
   test('several hunks and patches, in order', async () => {
     const tree = source({ 'fs/x.c': text(numbered(40)) });
     const { files, findings } = await apply(tree, head + hunk(10) + hunk(20), head + hunk(30));
@@ -82,6 +92,13 @@ describe('applyPatches', () => {
     expect(error.message).toContain('at fs/x.c:11');
     expect(error.message).toContain('"line 11;"');
     expect(error.message).toContain('"else;"');
+  });
+
+  test('after twenty hunks that do not fit, the file is another one: no more are searched for', async () => {
+    const hunks = Array.from({ length: 50 }, (_, i) => `@@ -${i + 1} +${i + 1} @@\n-not there\n+x\n`);
+    const tree = source({ 'fs/x.c': 'a\n'.repeat(60) });
+    const { diagnostics } = await refusal(apply(tree, `--- a/fs/x.c\n+++ b/fs/x.c\n${hunks.join('')}`));
+    expect(diagnostics).toHaveLength(20);
   });
 
   test('a hunk that is there already', async () => {

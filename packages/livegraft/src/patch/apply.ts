@@ -63,7 +63,8 @@ export async function applyPatches(options: ApplyOptions): Promise<AppliedPatche
       for (const file of patch.files) {
         if (!options.paths.has(file.path)) continue;
         options.signal?.throwIfAborted();
-        const state = states.get(file.path) ?? (await copyIn(patch, file, options.source, folder));
+        const begin = file.change === 'create' ? makeRoom : copyIn;
+        const state = states.get(file.path) ?? (await begin(patch, file, options.source, folder));
         states.set(file.path, state);
         findings.push(...(await applyFile(patch, file, state, folder, options.signal)));
       }
@@ -93,6 +94,16 @@ async function copyIn(patch: Patch, file: PatchFile, source: string, folder: str
   await writeFile(join(folder, file.path), bytesOf(original));
   const lines = splitLines(original);
   return { original, lines, origins: lines.map((_, i) => i + 1) };
+}
+
+/** For a file that the patch adds: it must not be there. */
+async function makeRoom(patch: Patch, file: PatchFile, source: string, folder: string): Promise<State> {
+  if ((await lstat(join(source, file.path)).catch(() => undefined)) !== undefined) {
+    const here = { patch: patch.name, line: file.patchLine, path: showPath(file.path) };
+    throw new LivegraftError(patchFileOdd({ ...here, problem: 'there already, though the patch adds it,' }));
+  }
+  await makeFolder(dirname(join(folder, file.path)));
+  return { original: '', lines: [], origins: [] };
 }
 
 /** Changes `state` and the scratch copy, unless a hunk does not fit. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { changedDeclarations } from './changes.ts';
+import { changedDeclarations, sameInterface } from './changes.ts';
 
 const changes = (before: string, after: string): string[] =>
   changedDeclarations('fs/a.c', before, after).map(
@@ -27,4 +27,17 @@ test('what comes and what goes', () => {
 test('of two versions under #ifdef only the changed one counts', () => {
   const two = (a: string, b: string): string => `#ifdef A\n#define N ${a}\n#else\n#define N ${b}\n#endif\n`;
   expect(changes(two('1', '2'), two('1', '3'))).toEqual(['changed macro N fs/a.c:4']);
+});
+
+describe('what other code can know of a file', () => {
+  const file = 'struct s { int a; };\nint f(struct s *s)\n{\n\treturn s->a;\n}\n';
+  test.each([
+    ['a body', file.replace('s->a', 's->a + 1'), true],
+    ['comments and lines', `/* more */\n\n${file}`, true],
+    ['a structure', file.replace('int a;', 'int a, b;'), false],
+    ['the parameters of a function', file.replace('(struct s *s)', '(struct s *s, int n)'), false],
+    ['a macro', `#define N 4\n${file}`, false],
+  ])('%s', (_, patched, same) => {
+    expect(sameInterface(file, patched)).toBe(same);
+  });
 });

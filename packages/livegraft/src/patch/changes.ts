@@ -35,6 +35,18 @@ export function changedDeclarations(file: string, original: string, patched: str
   return changes;
 }
 
+/** Whether what other code can know of a file is the same: everything but the bodies of functions. */
+export function sameInterface(original: string, patched: string): boolean {
+  const outside = (text: string): string =>
+    declarationsOf(text)
+      .map(({ kind, tokens }) => {
+        const texts = tokens.map((token) => token.text);
+        return (kind === 'function' ? texts.slice(0, texts.indexOf('{')) : texts).join(' ');
+      })
+      .join('\n');
+  return outside(original) === outside(patched);
+}
+
 function group(declarations: readonly Declaration[]): Map<string, Declaration[]> {
   const found = new Map<string, Declaration[]>();
   for (const each of declarations) {

@@ -79,6 +79,11 @@ describe('markLines', () => {
     expect(mark('/* x */ #define A {\n+\nint z;\n')).toContain('\n\n#line 2\nint z;\n');
   });
 
+  test('a file with thousands of #if in each other is left alone', () => {
+    const text = `int a;\n+int n;\nint b;\n${'#if 1\n'.repeat(300)}`;
+    expect(mark(text)).toBe(text.replace('+', ''));
+  });
+
   test('a file with #line of its own is left alone', () => {
     expect(mark('#line 5 "x.y"\n+\nint z;\n')).toBe('#line 5 "x.y"\n\nint z;\n');
   });

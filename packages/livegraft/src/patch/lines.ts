@@ -61,7 +61,10 @@ interface Conditional {
 
 const closers: Readonly<Record<string, string>> = { '}': '{', ')': '(', ']': '[' };
 
-/** Lexes a C file just far enough; undefined when it has #line directives of its own. */
+/** Of #if in #if; C11 5.2.4.1 asks compilers for 63, and every line keeps the branches it is in. */
+const deepest = 200;
+
+/** Lexes a C file just far enough; undefined when it has #line directives of its own, or is nested without end. */
 function findBoundaries(lines: readonly Line[]): Boundaries | undefined {
   const at: boolean[] = [];
   const branches: (readonly number[])[] = [];
@@ -97,6 +100,7 @@ function findBoundaries(lines: readonly Line[]): Boundaries | undefined {
     if (/^if(n?def)?$/.test(directive)) {
       conditionals.push({ before: point ?? { open: '', settled: false }, ends: [], hasElse: false });
       branch = [...branch, ++branchCount];
+      if (branch.length > deepest) return undefined;
     } else if (/^(elif(n?def)?|else|endif)$/.test(directive)) {
       const conditional = conditionals.at(-1);
       if (conditional === undefined || point === undefined) {

@@ -8,6 +8,9 @@ import { showPath } from './paths.ts';
 import { type Line, showBytes } from './text.ts';
 import type { Hunk, HunkLine, PatchFile } from './types.ts';
 
+/** A file that this many hunks do not fit is another file: the rest is not searched for. */
+const mostFailures = 20;
+
 /** How many lines of a hunk are looked at to find the place it resembles most: enough for a message. */
 const resemblance = 60;
 
@@ -22,13 +25,14 @@ export interface Placement {
   readonly findings: readonly Diagnostic[];
 }
 
-/** Places all hunks of a change to an existing file; `findings` has errors for those that do not fit. */
+/** Places all hunks of a change to an existing file; `findings` has errors for those that do not fit, the first twenty. */
 export function placeHunks(patch: string, file: PatchFile, lines: readonly Line[]): Placement {
   const placed: PlacedHunk[] = [];
   const findings: Diagnostic[] = [];
   let floor = 0;
   let drift = 0;
   for (const [i, hunk] of file.hunks.entries()) {
+    if (findings.filter((finding) => finding.severity === 'error').length >= mostFailures) break;
     const here = { patch, path: showPath(file.path), hunk: i + 1, line: hunk.patchLine };
     const old = hunk.lines.filter((line) => line.kind !== 'add');
     const { atStart, atEnd } = anchors(hunk);

@@ -57,8 +57,6 @@ describe('scopePatches', () => {
   });
 
   test.each([
-    ['include/linux/fs.h', 'header-change'],
-    ['fs/ext4/ext4.h', 'header-change'],
     ['arch/x86/entry/entry_64.S', 'assembly-change'],
     ['arch/x86/kernel/vmlinux.lds.S', 'assembly-change'],
     ['fs/Makefile', 'build-system-change'],
@@ -80,10 +78,25 @@ describe('scopePatches', () => {
     ]);
   });
 
+  test('headers, changed or new, are told apart; deleted or renamed ones are refused', () => {
+    const result = scope(modify('include/linux/fs.h') + create('fs/new.h') + modify('fs/a.c') + modify('tools/x.h'));
+    expect([result.units, result.changed, result.headers]).toEqual([
+      ['fs/a.c'],
+      ['fs/a.c', 'fs/new.h', 'include/linux/fs.h'],
+      ['fs/new.h', 'include/linux/fs.h'],
+    ]);
+    expect(scope(modify('include/linux/fs.h')).units).toEqual([]);
+    expect(codes('diff --git a/a.h b/b.h\nsimilarity index 100%\nrename from a.h\nrename to b.h\n')[1]).toEqual([
+      'unit-removed',
+      'b.h',
+    ]);
+    expect(codes(modify('arch/x86/boot/boot.h'))[1]).toEqual(['outside-running-kernel', 'arch/x86/boot/boot.h']);
+  });
+
   test('all refusals are told at once', () => {
-    expect(codes(modify('fs/a.h') + create('fs/new.c') + modify('fs/a.c') + modify('fs/b.S'))).toEqual([
+    expect(codes(modify('fs/Kconfig') + create('fs/new.c') + modify('fs/a.c') + modify('fs/b.S'))).toEqual([
       ['exit', '4'],
-      ['header-change', 'fs/a.h'],
+      ['build-system-change', 'fs/Kconfig'],
       ['new-unit', 'fs/new.c'],
       ['assembly-change', 'fs/b.S'],
     ]);

@@ -5,7 +5,6 @@ import {
   buildSystemChange,
   copyOutside,
   fileIgnored,
-  headerChange,
   includedSource,
   newUnit,
   nothingToPatch,
@@ -22,13 +21,15 @@ export interface PatchScope {
   readonly units: readonly string[];
   /** The files to change, sorted: `applyPatches` takes them as `paths`. */
   readonly changed: readonly string[];
+  /** The headers among them: which units include those is found later. */
+  readonly headers: readonly string[];
   /** Notes and warnings. */
   readonly findings: readonly Diagnostic[];
 }
 
 /** What one file is: to be compiled, of no consequence, or a reason to refuse. */
 type Verdict =
-  | { readonly kind: 'unit' }
+  | { readonly kind: 'unit' | 'header' }
   | { readonly kind: 'ignored'; readonly why: string }
   | { readonly kind: 'refused'; readonly finding: Diagnostic };
 
@@ -42,13 +43,14 @@ export function scopePatches(patches: readonly Patch[], includes: SourceIncludes
   const findings: Diagnostic[] = [];
   const refusals: Diagnostic[] = [];
   const changed = new Set<string>();
+  const headers = new Set<string>();
   const units = new Set<string>();
   for (const file of patches.flatMap((patch) => patch.files)) {
     const verdict = judge(file, arch);
     const path = showPath(file.path);
     if (verdict.kind === 'refused') refusals.push(verdict.finding);
     else if (verdict.kind === 'ignored') findings.push(fileIgnored({ path, why: verdict.why }));
-    else changed.add(file.path);
+    else (verdict.kind === 'header' ? headers : changed).add(file.path);
   }
   for (const path of changed) {
     const { own, others } = unitsOf(path, includes);
@@ -64,10 +66,15 @@ export function scopePatches(patches: readonly Patch[], includes: SourceIncludes
   }
   const [first, ...more] = refusals;
   if (first !== undefined) throw new LivegraftError(first, ...more, ...findings);
-  if (changed.size === 0) {
+  if (changed.size + headers.size === 0) {
     throw new LivegraftError(nothingToPatch({ patch: patches.map((patch) => patch.name).join(', ') }), ...findings);
   }
-  return { units: [...units].sort(), changed: [...changed].sort(), findings };
+  return {
+    units: [...units].sort(),
+    changed: [...changed, ...headers].sort(),
+    headers: [...headers].sort(),
+    findings,
+  };
 }
 
 function judge(file: PatchFile, arch: string): Verdict {
@@ -80,12 +87,12 @@ function judge(file: PatchFile, arch: string): Verdict {
   if (/^(Makefile|Kbuild|Kconfig|Platform)([._-].*)?$|\.mk$/.test(name)) return refused(buildSystemChange({ path }));
   const part = partOutside(file.path, arch);
   if (part !== undefined) return refused(outsideRunningKernel({ path, part }));
-  if (/\.h$/.test(name)) return refused(headerChange({ path }));
   if (/\.(S|s|lds|ld)$/.test(name)) return refused(assemblyChange({ path }));
-  if (!/\.c$/.test(name)) return refused(unsupportedFile({ path }));
-  if (file.change === 'create') return refused(newUnit({ path }));
+  if (!/\.[ch]$/.test(name)) return refused(unsupportedFile({ path }));
+  const header = name.endsWith('.h');
+  if (file.change === 'create') return header ? { kind: 'header' } : refused(newUnit({ path }));
   if (file.change !== 'modify') return refused(unitRemoved({ path, change: file.change }));
-  return { kind: 'unit' };
+  return { kind: header ? 'header' : 'unit' };
 }
 
 /** Folders that have no part in the kernel's code; undefined for all others. */
@@ -110,8 +117,8 @@ function ignoredFile(path: string): string | undefined {
   return undefined;
 }
 
-/** Code that is built with the kernel but does not run in it as ordinary kernel text. */
-function partOutside(path: string, arch: string): string | undefined {
+/** Code that is built with the kernel but does not run in it as ordinary kernel text; what it is, in words. */
+export function partOutside(path: string, arch: string): string | undefined {
   const parts: readonly [string, string][] = [
     [`arch/${arch}/boot/`, 'the boot loader part (decompressor)'],
     [`arch/${arch}/realmode/`, 'the real-mode trampoline'],

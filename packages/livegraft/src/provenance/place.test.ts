@@ -169,6 +169,25 @@ describe('placeUnit', () => {
     const symbols = [{ name: 'f', at: 4, size: 12, bind: 'global' as const }];
     expect(place(unit, withText({ symbols })).functions.get('g')).toEqual({ state: 'absent', name: 'g' });
   });
+
+  test('two of one name say nothing about each other’s place', () => {
+    const twins: Lines = {
+      '.text': {
+        flags: 'x',
+        bytes: [0xc3, 0x90, 0xc3, 0xcc, 0xc3],
+        symbols: [
+          { name: 'f', size: 1 },
+          { name: 'f', at: 1, size: 2 },
+          { name: 'g', at: 3, size: 2 },
+        ],
+      },
+    };
+    const { functions } = place(twins, twins);
+    expect([...functions.values()].map(({ name, state }) => [name, state])).toEqual([
+      ['f', 'absent'],
+      ['g', 'equal'],
+    ]);
+  });
 });
 
 describe('shippedModule', () => {
@@ -200,5 +219,12 @@ describe('shippedModule', () => {
     expect([module.unstable('f'), module.unstable('only')]).toEqual([true, false]);
     expect(module.traceable(module.named('only')[0]!.address)).toBe(true);
     expect(module.bytes(module.named('only')[0]!.address, 2)).toBeUndefined();
+  });
+
+  test('what is no module is refused', () => {
+    const linked = { ...object(shipped), type: 2 };
+    expect(() => shippedModule('m', linked)).toThrow(expect.objectContaining({ code: 'module-type' }));
+    const far = object({ '.bss': { flags: 'w', size: 2 ** 41, symbols: [{ name: 'x', kind: 'object' }] } });
+    expect(() => shippedModule('m', far)).toThrow(expect.objectContaining({ code: 'module-symbol' }));
   });
 });

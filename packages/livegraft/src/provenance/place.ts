@@ -49,8 +49,10 @@ export function placeUnit(proof: UnitObject, shipped: ShippedObject): Placement 
     if (list === undefined) bySection.set(atom.section.index, [atom]);
     else list.push(atom);
   }
+  const counts = new Map<string, number>();
+  for (const { name } of code) counts.set(name, (counts.get(name) ?? 0) + 1);
   for (const [section, list] of bySection) {
-    const base = baseOfCode(proof, list, shipped);
+    const base = baseOfCode(proof, list, shipped, (name) => counts.get(name) === 1);
     if (base !== undefined) bases.set(section, base);
   }
   const functions = new Map<string, FunctionProof>();
@@ -76,14 +78,22 @@ export function placeUnit(proof: UnitObject, shipped: ShippedObject): Placement 
 }
 
 /** The base that makes most of a section's functions equal, among those that their names suggest. */
-function baseOfCode(proof: UnitObject, functions: readonly Atom[], shipped: ShippedObject): bigint | undefined {
+function baseOfCode(
+  proof: UnitObject,
+  functions: readonly Atom[],
+  shipped: ShippedObject,
+  isAlone: (name: string) => boolean,
+): bigint | undefined {
   const votes = new Map<bigint, number>();
   for (const atom of functions) {
+    // what has a twin is absent in any case
+    if (!isAlone(atom.name)) continue;
     const bases = new Set(
       atom.symbols.flatMap((symbol) => shipped.named(symbol.name)).map((symbol) => symbol.address - BigInt(atom.start)),
     );
+    const masked = maskOf(proof, atom);
     for (const base of bases) {
-      const same = firstDifference(proof, atom, base + BigInt(atom.start), shipped) === undefined;
+      const same = firstDifference(proof, atom, base + BigInt(atom.start), shipped, masked) === undefined;
       votes.set(base, (votes.get(base) ?? 0) + (same ? 1000 + atom.size : 1));
     }
   }
@@ -91,13 +101,24 @@ function baseOfCode(proof: UnitObject, functions: readonly Atom[], shipped: Ship
   return best?.[0];
 }
 
-function firstDifference(proof: UnitObject, atom: Atom, address: bigint, shipped: ShippedObject): number | undefined {
-  const there = shipped.bytes(address, atom.size);
-  if (there === undefined) return 0;
-  const here = proof.bytes(atom);
+/** Not 0 where a field is relocated. */
+function maskOf(proof: UnitObject, atom: Atom): Uint8Array {
   const masked = new Uint8Array(atom.size);
   for (const { offset, type } of proof.references(atom).filter((reference) => !reference.implied))
     masked.fill(1, offset, offset + fieldSize(type));
+  return masked;
+}
+
+function firstDifference(
+  proof: UnitObject,
+  atom: Atom,
+  address: bigint,
+  shipped: ShippedObject,
+  masked = maskOf(proof, atom),
+): number | undefined {
+  const there = shipped.bytes(address, atom.size);
+  if (there === undefined) return 0;
+  const here = proof.bytes(atom);
   for (let i = 0; i < atom.size; i++) if (masked[i] === 0 && here[i] !== there[i]) return i;
   return undefined;
 }

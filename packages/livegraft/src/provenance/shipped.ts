@@ -1,6 +1,7 @@
 /** A klp object as it was shipped (vmlinux, or a module's .ko): its symbols as the livepatch core counts them, its code, what its code refers to. */
-import { SHF, SHN, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
+import { ET, SHF, SHN, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile, ElfSection } from '@livegraft/binfmt/elf/types';
+import { FormatError } from '@livegraft/binfmt/format-error';
 import type { KernelImage } from '../kernel/image.ts';
 
 export interface ShippedSymbol {
@@ -79,11 +80,13 @@ export function shippedVmlinux(image: KernelImage): ShippedObject {
 /**
  * A module, from its .ko. It has no addresses before it is loaded: each section is put at a made-up base of its own,
  * far enough from the others that no sum leads from one to another by mistake.
+ * Throws FormatError (`module-*`) for a file that is no module.
  */
 export function shippedModule(name: string, elf: ElfFile): ShippedObject {
-  const base = (section: number): bigint => BigInt(section + 1) << 40n;
-  const sectionAt = (address: bigint): ElfSection | undefined => elf.sections[Number(address >> 40n) - 1];
-  const offsetOf = (address: bigint): number => Number(address & ((1n << 40n) - 1n));
+  requireModule(elf);
+  const base = (section: number): bigint => BigInt(section + 1) * room;
+  const sectionAt = (address: bigint): ElfSection | undefined => elf.sections[Number(address / room) - 1];
+  const offsetOf = (address: bigint): number => Number(address & (room - 1n));
   const defined = elf.symbols.filter(
     (symbol) => symbol.name !== '' && symbol.section !== SHN.UNDEF && symbol.special === undefined,
   );
@@ -159,6 +162,21 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
       );
     },
   };
+}
+
+/** Bytes of the address space that a section gets. */
+const room = 1n << 40n;
+
+function requireModule(elf: ElfFile): void {
+  if (elf.type !== ET.REL)
+    throw new FormatError('module-type', `It is of ELF type ${elf.type}; a module has ${ET.REL}`);
+  for (const { name, section, value, special } of elf.symbols) {
+    if (special === undefined && (value >= room || BigInt(elf.sections[section]!.size) >= room))
+      throw new FormatError(
+        'module-symbol',
+        `The symbol ${name || '(unnamed)'} is at 0x${value.toString(16)} of its section`,
+      );
+  }
 }
 
 /** Where the symbol at `address` stands among those of its name: 1 for the first. 0 when there is none. */

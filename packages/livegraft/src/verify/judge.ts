@@ -77,16 +77,17 @@ export class Judge {
     const { name } = item;
     const isCold = /\.cold(\.\d+)?$/.test(name);
     const replaced = unit.replaced.has(item);
+    const detoured = unit.detoured.has(item);
     if (referent.kind === 'inside') {
       if (replaced && use === 'address' && !interior) return wrong(`the old ${name}, whose address everybody knows`);
-      if (replaced || isCold) return inside(referent, unit, item, at);
+      if (replaced || isCold || detoured) return inside(referent, unit, item, at);
       if (old !== undefined) return wrong(`the ${name} of the running kernel, which the patch does not replace`);
       if (isNumbered(name) && use === 'address' && unit.original.siblings(name).length > 0)
         return undecided(`whether the address of ${name} is that of a function which exists`);
       return inside(referent, unit, item, at);
     }
     if (isCold || interior) return wrong(`a place in the new ${name}, inside of the module`);
-    if (replaced && use !== 'address') return wrong(`the new ${name}, inside of the module`);
+    if ((replaced && use !== 'address') || detoured) return wrong(`the new ${name}, inside of the module`);
     if (old === undefined && isNumbered(name)) return this.#clone(referent, unit, item, at);
     if (old === undefined) return wrong(`${name}, which the patch brings, inside of the module`);
     if (!replaced && !unit.unchanged(item, old))
@@ -166,6 +167,8 @@ export class Judge {
         : unit.places.at(place).filter((symbol) => plainName(symbol.name) === stem && symbol.size === item.size);
     if (there.length === 0) return wrong(`a variable ${stem} of ${item.size} bytes of this unit`);
     if (unit.proof.siblings(name).length === 1 && unit.patched.siblings(name).length === 1) return right;
+    // what these hold is whether a message was said: the worst that a mistake does is to say one again, or not
+    if (/^(__already_done|__warned|__print_once|_rs|__ret_once|__key)$/.test(stem)) return right;
     // three readings of which one it was: by first use in the function, by number in the function, by number in the unit
     const proof = usedBy(unit.proof, owner, stem);
     const then = inOrder(unit.proof.siblings(name));
@@ -188,6 +191,8 @@ export class Judge {
   #border(question: Question, meaning: Meaning & { kind: 'item' }, verdict: Verdict): Verdict {
     const { unit } = question;
     const { item } = meaning;
+    // nothing counts to the end of a descriptor of pr_debug()
+    if (/^__(dyndbg|verbose)$/.test(item.section.name)) return verdict;
     const before = unit.patched.item(item.section, item.start - 1);
     if (verdict.kind === 'right' && before.kind === 'variable' && before.start + before.size === item.start) {
       const other = this.#item(question, unit, before, item.start - before.start + meaning.at);

@@ -27,6 +27,7 @@ export class CheckedUnit {
   readonly replaced = new Set<Item>();
   readonly #kernel: ShippedKernel;
   #places: UnitPlaces | undefined;
+  #detoured: ReadonlySet<Item> | undefined;
   readonly #same = new Map<Item, boolean>();
 
   constructor({ source, object, proof, original, patched }: VerifyUnit, kernel: ShippedKernel) {
@@ -64,15 +65,52 @@ export class CheckedUnit {
     return undefined;
   }
 
-  /** Functions whose code is another than before, and that nothing puts into the running kernel. */
+  /**
+   * Functions that do not do what they did, and that nothing can redirect (no ftrace entry): the module has a new one beside the
+   * old, and whoever refers to it must be replaced or go the same way.
+   */
+  get detoured(): ReadonlySet<Item> {
+    if (this.#detoured !== undefined) return this.#detoured;
+    const old = this.#functions().filter((item) => this.before(item) !== undefined && !this.replaced.has(item));
+    const changed = old.filter((item) => !this.unchanged(item, this.before(item)!));
+    const found = new Set(changed.filter((item) => this.#beyondFtrace(item)));
+    for (let more = found.size > 0; more; ) {
+      const next = old.filter((item) => !found.has(item) && this.#refersTo(item, found) && this.#beyondFtrace(item));
+      for (const item of next) found.add(item);
+      more = next.length > 0;
+    }
+    this.#detoured = found;
+    return found;
+  }
+
+  /** Functions that do not do what they did, and that nothing puts into the running kernel. */
   forgotten(): readonly Item[] {
-    const items = new Set(this.patched.symbols.map(({ name }) => this.patched.named(name)!));
-    return [...items].filter((item) => {
-      if (item.kind !== 'function' || this.replaced.has(item)) return false;
+    return this.#functions().filter((item) => {
+      if (this.replaced.has(item) || this.detoured.has(item)) return false;
       const parent = this.patched.named(item.name.replace(/\.cold$/, ''));
-      if (parent !== undefined && this.replaced.has(parent)) return false;
+      if (parent !== undefined && (this.replaced.has(parent) || this.detoured.has(parent))) return false;
       const old = this.before(item);
-      return old !== undefined && !this.unchanged(item, old);
+      return old !== undefined && (!this.unchanged(item, old) || this.#refersTo(item, this.detoured));
+    });
+  }
+
+  #functions(): Item[] {
+    const items = new Set(this.patched.symbols.map(({ name }) => this.patched.named(name)!));
+    return [...items].filter((item) => item.kind === 'function');
+  }
+
+  #beyondFtrace(item: Item): boolean {
+    if (/\.cold$/.test(item.name) || /^\.(init|exit)\./.test(item.section.name)) return false;
+    const place = this.places.defined(item.name);
+    return place !== undefined && !(this.#kernel.object(place.object)?.traceable(place.address) ?? true);
+  }
+
+  #refersTo(item: Item, targets: ReadonlySet<Item>): boolean {
+    if (targets.size === 0) return false;
+    const content = new Content(this.patched, item);
+    return content.fields.some((field) => {
+      const meaning = content.meaning(field);
+      return meaning.kind === 'item' && targets.has(meaning.item);
     });
   }
 

@@ -61,6 +61,12 @@ describe('LineCutter', () => {
     );
   });
 
+  test('a long line in many small pieces is whole', () => {
+    const cutter = new LineCutter();
+    for (let i = 0; i < 10_000; i++) expect(cutter.push(Buffer.from('ab'))).toEqual([]);
+    expect(cutter.push(Buffer.from('c\nd'))).toEqual([`${'ab'.repeat(10_000)}c`]);
+  });
+
   test('drops a line without end, and hears the next one', () => {
     const cutter = new LineCutter(10);
     expect(cutter.push(Buffer.from('x'.repeat(11)))).toEqual([]);

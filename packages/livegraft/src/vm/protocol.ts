@@ -93,7 +93,9 @@ export function parseGuestLine(line: string): GuestEvent | undefined {
 /** Cuts a byte stream into lines. A line longer than `longest` bytes is dropped whole: nothing of ours is that long. */
 export class LineCutter {
   readonly #longest: number;
-  #rest = Buffer.alloc(0);
+  /** The beginning of a line, as it came: put together only once the line ends. */
+  #rest: Uint8Array[] = [];
+  #size = 0;
   #dropping = false;
 
   constructor(longest = 1 << 20) {
@@ -102,17 +104,25 @@ export class LineCutter {
 
   /** The lines that end in this chunk, without their ends. */
   push(chunk: Uint8Array): string[] {
-    const bytes = Buffer.concat([this.#rest, chunk]);
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     const lines: string[] = [];
     let start = 0;
     for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-      if (!this.#dropping) lines.push(bytes.toString('utf8', start, end));
+      const line = Buffer.concat([...this.#rest, bytes.subarray(start, end)]);
+      if (!this.#dropping) lines.push(line.toString('utf8'));
       this.#dropping = false;
+      this.#rest = [];
+      this.#size = 0;
       start = end + 1;
     }
-    this.#rest = bytes.subarray(start);
-    if (this.#rest.length > this.#longest) {
-      this.#rest = Buffer.alloc(0);
+    if (this.#dropping || start === bytes.length) return lines;
+    // a copy: the chunk belongs to the caller
+    this.#rest.push(Uint8Array.from(bytes.subarray(start)));
+    if (this.#rest.length > 4096) this.#rest = [Buffer.concat(this.#rest)];
+    this.#size += bytes.length - start;
+    if (this.#size > this.#longest) {
+      this.#rest = [];
+      this.#size = 0;
       this.#dropping = true;
     }
     return lines;

@@ -43,6 +43,8 @@ export function sayCauses(causes: readonly Cause[]): string {
 /** Behind "which". */
 function sayLater(cause: Cause): string {
   if (cause.kind === 'code') return 'changed';
+  if (cause.kind === 'compiler')
+    return 'comes out of the compiler with other code, though no changed line was found that it depends on';
   if (cause.kind !== 'source') return sayFirst(cause);
   return `${cause.gone === true ? 'was at' : 'changed at'} ${cause.file}:${cause.line}`;
 }
