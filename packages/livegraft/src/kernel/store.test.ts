@@ -36,6 +36,19 @@ afterEach(async () => {
 });
 
 describe('the kernel store', () => {
+  test.each(['', '{"schema": 1', '7', 'null'])(
+    'a damaged kernel.json (%j) is no kernel, and hides no other',
+    async (text) => {
+      for (const name of ['mine', 'broken']) {
+        await mkdir(kernelDir(name), { recursive: true });
+        await writeKernel({ ...facts, name }, false);
+      }
+      await writeFile(join(kernelDir('broken'), 'kernel.json'), text);
+      expect((await listKernels()).map(({ name }) => name)).toEqual(['mine']);
+      await expect(openKernel('broken')).rejects.toMatchObject({ code: 'kernel-not-here' });
+    },
+  );
+
   test('a kernel is there once its kernel.json is; without modules it has no path to them', async () => {
     await mkdir(kernelDir('mine'), { recursive: true });
     expect(await listKernels()).toEqual([]);

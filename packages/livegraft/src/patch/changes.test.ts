@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { changedDeclarations, sameInterface } from './changes.ts';
 
 const changes = (before: string, after: string): string[] =>
