@@ -29,7 +29,7 @@ import { withLock } from '../support/lock.ts';
 import type { Progress } from '../support/progress.ts';
 import { version } from '../version.ts';
 import { type Explanations, explainChanges } from './explain.ts';
-import { proveUnit } from './prove.ts';
+import { provenanceOf, proveUnit } from './prove.ts';
 import { ShippedObjects } from './shipped-objects.ts';
 import { verifyBuilt } from './verify.ts';
 
@@ -251,10 +251,11 @@ function describe(
     })),
     units: units.map(({ source, space, placement }) => {
       const proofs = [...placement.functions.values()];
+      const equal = proofs.filter((proof) => proof.state === 'equal').length;
       return {
         source,
         object: space.own.name,
-        proved: { equal: proofs.filter((proof) => proof.state === 'equal').length, compared: proofs.length },
+        proved: { equal, compared: proofs.length, functions: provenanceOf(placement) },
       };
     }),
     functions: extraction.replaced.map((replaced) => ({

@@ -33,6 +33,16 @@ export function proveUnit(unit: string, diff: Diff, placement: Placement, shippe
   if (first !== undefined) throw new LivegraftError(first, ...more);
 }
 
+/** How each function compares, once `proveUnit` has let the unit pass; code of start-up and exit is not in every shipped object. */
+export function provenanceOf(placement: Placement): Record<string, 'equal' | 'overridden' | 'start-up'> {
+  return Object.fromEntries(
+    [...placement.functions.values()].map(({ name, state }) => [
+      name,
+      state === 'equal' || state === 'overridden' ? state : 'start-up',
+    ]),
+  );
+}
+
 function explain(unit: string, proof: FunctionProof, object: string): Diagnostic {
   const where = { unit, function: proof.name, object };
   switch (proof.state) {

@@ -45,7 +45,12 @@ export const manifestSchema = v.object({
       source: v.string(),
       object: v.string(),
       /** Functions of the rebuilt original that equal the shipped code, of all that were compared. */
-      proved: v.object({ equal: count, compared: count }),
+      proved: v.object({
+        equal: count,
+        compared: count,
+        /** How each function of the unit compares with the shipped code; absent in bundles of livegraft 0.1. */
+        functions: v.optional(v.record(v.string(), v.picklist(['equal', 'overridden', 'start-up']))),
+      }),
     }),
   ),
   functions: v.array(

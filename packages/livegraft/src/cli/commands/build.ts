@@ -106,14 +106,25 @@ export function showBundle(
   if (manifest.added.length > 0) {
     print(`New: ${manifest.added.map((each) => `${each.name} (${each.kind}, ${each.size} bytes)`).join(', ')}`);
   }
-  const equal = manifest.units.reduce((sum, unit) => sum + unit.proved.equal, 0);
-  const compared = manifest.units.reduce((sum, unit) => sum + unit.proved.compared, 0);
-  print(
-    `Proved: ${equal} of ${compared} functions of ${plural(manifest.units.length, 'unit')} rebuilt are the shipped code, all replaced ones among them`,
-  );
+  print(proofOf(manifest));
   print(
     `${style('green', 'Bundle')} ${path} (${manifest.module.file}, ${formatBytes(manifest.module.size)}); prove it: livegraft try ${path}`,
   );
+}
+
+/** What the build has proved, in two lines. */
+function proofOf({ units, verified }: Bundle['manifest']): string {
+  const equal = units.reduce((sum, unit) => sum + unit.proved.equal, 0);
+  const apart = units.reduce((sum, unit) => sum + unit.proved.compared, 0) - equal;
+  const rest =
+    apart === 0
+      ? ''
+      : `; ${apart} more ${apart === 1 ? 'is overridden elsewhere or runs' : 'are overridden elsewhere or run'} only at start-up`;
+  const proved = `Proved: ${plural(equal, 'function')} of ${plural(units.length, 'unit')}, rebuilt, are the shipped code${rest}`;
+  if (verified === undefined) return proved;
+  const { functions, instructions, references, undecided } = verified;
+  const open = undecided === 0 ? '' : ` (${undecided} undecided)`;
+  return `${proved}\nChecked: ${plural(instructions, 'instruction')} and ${plural(references, 'reference')}${open} of ${plural(functions, 'new function')} in the finished module mean what the patched source does`;
 }
 
 function foldFindings({ manifest }: Bundle) {

@@ -1,0 +1,3 @@
+set -e
+cat /proc/loadavg
+grep '^0\.[0-9][0-9] 0\.[0-9][0-9] 0\.' /proc/loadavg
