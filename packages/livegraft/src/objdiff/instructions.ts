@@ -1,6 +1,6 @@
 /** The few questions about x86-64 machine code that bytes and relocations cannot answer; iced-x86 does the decoding. */
-import { createRequire } from 'node:module';
 import type { ElfSection } from '@livegraft/binfmt/elf/types';
+import { iced } from '../support/iced.ts';
 
 /** Where an atom lies in its section. */
 interface Extent {
@@ -30,15 +30,6 @@ export interface OutwardReference {
 
 /** Where sections are made to lie while they are decoded: 0 would look like "no target". */
 const BASE = 1n << 40n;
-
-type Iced = typeof import('iced-x86');
-let loaded: Iced | undefined;
-
-/** iced-x86 takes 80 ms to load: only when it is needed. */
-function iced(): Iced {
-  loaded ??= createRequire(import.meta.url)('iced-x86') as Iced;
-  return loaded;
-}
 
 /** The relocated fields in the given code, by section offset. */
 export function relocatedFields(section: ElfSection, extents: readonly Extent[]): ReadonlyMap<number, Field> {

@@ -1,6 +1,6 @@
 /** Instructions of a function, for the checker: where relocated and PC-relative operands lie, and what an instruction says, for messages. */
-import { createRequire } from 'node:module';
 import type { ElfSection } from '@livegraft/binfmt/elf/types';
+import { iced } from '../support/iced.ts';
 
 /** An operand that depends on where code or its target lies. */
 export interface Operand {
@@ -25,10 +25,6 @@ export interface Decoded {
 
 /** Sections are decoded as if they lay here: 0 would look like "no target". */
 const BASE = 1n << 40n;
-
-type Iced = typeof import('iced-x86');
-let loaded: Iced | undefined;
-const iced = (): Iced => (loaded ??= createRequire(import.meta.url)('iced-x86') as Iced);
 
 /** Decodes [start, start + size) of a section; `fields` are the section offsets of its relocations. */
 export function decode(section: ElfSection, start: number, size: number, fields: ReadonlySet<number>): Decoded {

@@ -1,5 +1,6 @@
 /** Machine code as objdump shows it: AT&T syntax, with what relocated fields refer to in place of their bytes. */
-import { createRequire } from 'node:module';
+
+import { iced } from '../../support/iced.ts';
 import type { Atom, Reference, UnitObject } from '../atoms.ts';
 import { fieldSize, isPcRelative } from '../relocations.ts';
 import { nameTarget } from './names.ts';
@@ -17,14 +18,6 @@ export interface Instruction {
   readonly jump?: number;
   /** Tells one sort of instruction from another (iced-x86's Mnemonic). */
   readonly mnemonic: number;
-}
-
-type Iced = typeof import('iced-x86');
-let loaded: Iced | undefined;
-
-function iced(): Iced {
-  loaded ??= createRequire(import.meta.url)('iced-x86') as Iced;
-  return loaded;
 }
 
 /** Where an atom is made to lie: 0 would look like "no target". */
