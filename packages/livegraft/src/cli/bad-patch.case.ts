@@ -52,7 +52,7 @@ describe('a patch that cannot become a livepatch', () => {
       4,
       { 'mm/vmscan.c': ['int vm_swappiness = 60;', 'int vm_swappiness = 61;'] },
       /data-changed.* mm\/vmscan\.c: vm_swappiness/,
-      /3c000000 becomes 3d000000/,
+      /goes from 60 to 61/,
     ],
     [
       'code that does not compile',

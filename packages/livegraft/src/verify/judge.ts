@@ -155,7 +155,7 @@ export class Judge {
     const now = usedBy(unit.patched, owner, stem);
     if (referent.kind === 'inside') {
       const nothingLost = unit.original.siblings(name).length === 0 || before.length === 0;
-      if (nothingLost) return inside(referent, unit, item, at);
+      if (nothingLost || isMessageFlag(stem)) return inside(referent, unit, item, at);
       if (now.length > before.length || before.length > 1)
         return undecided(`whether ${name} is one of the ${before.length} variables ${stem} that ${owner} had`);
       return wrong(`the variable ${stem} of ${owner} in the running kernel`);
@@ -167,8 +167,11 @@ export class Judge {
         : unit.places.at(place).filter((symbol) => plainName(symbol.name) === stem && symbol.size === item.size);
     if (there.length === 0) return wrong(`a variable ${stem} of ${item.size} bytes of this unit`);
     if (unit.proof.siblings(name).length === 1 && unit.patched.siblings(name).length === 1) return right;
-    // what these hold is whether a message was said: the worst that a mistake does is to say one again, or not
-    if (/^(__already_done|__warned|__print_once|_rs|__ret_once|__key)$/.test(stem)) return right;
+    const told = isMessageFlag(stem) ? toldByMessage(unit, owner, stem, name) : undefined;
+    if (told !== undefined) {
+      if (there.some((symbol) => symbol.name === told)) return right;
+      return wrong(`the variable ${told} of ${owner} in the running kernel`);
+    }
     // three readings of which one it was: by first use in the function, by number in the function, by number in the unit
     const proof = usedBy(unit.proof, owner, stem);
     const then = inOrder(unit.proof.siblings(name));
@@ -227,21 +230,56 @@ function globalOf(file: UnitFile, name: string): Item | undefined {
   return item?.symbols.some((symbol) => symbol.name === name && symbol.binding !== 0) === true ? item : undefined;
 }
 
-/** Names of the variables of one stem that a function and its cold part refer to, in the order of first use. */
+/** Flags that only say whether a message was said: a fresh one says it again. */
+function isMessageFlag(stem: string): boolean {
+  return /^(__already_done|__warned|__print_once|_rs|__ret_once|__key)$/.test(stem);
+}
+
+/** Which flag of a function it was, by the text that follows its use; undefined where the texts do not tell. */
+function toldByMessage(unit: CheckedUnit, owner: string, stem: string, name: string): string | undefined {
+  const owners = (file: UnitFile): Map<string, Set<string>> => {
+    const byText = new Map<string, Set<string>>();
+    for (const use of usesOf(file, owner, stem)) {
+      if (use.text !== undefined) byText.set(use.text, (byText.get(use.text) ?? new Set()).add(use.name));
+    }
+    return byText;
+  };
+  const before = owners(unit.proof);
+  const candidates = new Set(
+    [...owners(unit.patched)].flatMap(([text, names]) => {
+      const then = before.get(text);
+      return names.size === 1 && names.has(name) && then?.size === 1 ? [...then] : [];
+    }),
+  );
+  return candidates.size === 1 ? [...candidates][0] : undefined;
+}
+
+/** The variables of a stem that a function uses, by first use. */
 function usedBy(file: UnitFile, owner: string, stem: string): readonly string[] {
-  const found = new Set<string>();
+  return [...new Set(usesOf(file, owner, stem).map((use) => use.name))];
+}
+
+/** Each use of a variable of that stem in a function, with the first text that follows. */
+function usesOf(file: UnitFile, owner: string, stem: string): { readonly name: string; readonly text?: string }[] {
+  const found: { name: string; text?: string }[] = [];
   for (const name of [owner, `${owner}.cold`]) {
     const item = file.named(name);
     if (item === undefined) continue;
     const fields = file.relocations(item.section, item.start, item.start + item.size);
     const { operands } = decode(item.section, item.start, item.size, new Set(fields.map(({ offset }) => offset)));
-    for (const field of fields) {
+    const meanings = fields.map((field) => {
       const operand = operands.find(({ offset }) => offset === field.offset);
       const bias = operand !== undefined && isPcRelative(field.type) ? operand.end - field.offset : 0;
-      const meaning = file.meaning(field, bias);
-      if (meaning.kind === 'item' && meaning.item.kind === 'variable' && plainName(meaning.item.name) === stem)
-        found.add(meaning.item.name);
-    }
+      return file.meaning(field, bias);
+    });
+    meanings.forEach((meaning, i) => {
+      if (meaning.kind !== 'item' || meaning.item.kind !== 'variable' || plainName(meaning.item.name) !== stem) return;
+      const text = meanings.slice(i + 1, i + 7).find((each) => each.kind === 'item' && each.item.kind === 'string');
+      found.push({
+        name: meaning.item.name,
+        ...(text?.kind === 'item' ? { text: Buffer.from(file.bytes(text.item)).toString('latin1') } : {}),
+      });
+    });
   }
-  return [...found];
+  return found;
 }
