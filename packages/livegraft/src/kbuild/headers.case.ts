@@ -32,10 +32,11 @@ const compile = async (text: string): Promise<PatchedUnits> => {
   const scratch = join(dir, 'scratch');
   const patches = [parsePatch('p', bytesOf(text))];
   const request = { kernel: k, patches, scratch, cache: join(dir, 'objects'), progress: silent };
-  const result = await compilePatchedUnits(request).finally(async () => {
+  try {
+    return await compilePatchedUnits(request);
+  } finally {
     expect(await readdir(scratch)).toEqual([]);
-  });
-  return result;
+  }
 };
 const patched = (edits: Edits): Promise<PatchedUnits> => compile(sourcePatch(k, edits));
 const counts = (findings: readonly Diagnostic[]): unknown => findings.find(({ code }) => code === 'header-units')?.data;

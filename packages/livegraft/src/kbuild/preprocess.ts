@@ -69,7 +69,8 @@ export async function openDependences(
     return info === undefined ? Number.POSITIVE_INFINITY : Math.max(info.mtimeMs, info.ctimeMs);
   });
   const identity = cached(async (program: string) => (await identities([program], build)).join());
-  const overlay = sha256(JSON.stringify([...patched].map(([path, text]) => [path, sha256(text)]).sort()));
+  const texts = [...patched].sort(([a], [b]) => (a < b ? -1 : 1));
+  const overlay = sha256(JSON.stringify(texts.map(([path, text]) => [path, sha256(text)])));
 
   return {
     read: async (unit, how, tree, signal) => {
