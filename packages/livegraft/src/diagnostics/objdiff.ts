@@ -71,6 +71,15 @@ export const tableUnreadable = define<{ unit: string; what: string }>('table-unr
   hint: 'please report this, with the object file',
 });
 
+export const notAnObject = define<{ unit: string; type: number }>('not-an-object', {
+  place: ({ unit }) => unit,
+  message: ({ type }) => {
+    const kinds = ['of no type', 'relocatable', 'an executable', 'a shared object or an executable', 'a core dump'];
+    return `The file is ${kinds[type] ?? `an ELF file of type ${type}`}; a relocatable object is expected`;
+  },
+  hint: 'give the .o files that the compiler made, not what was linked from them',
+});
+
 export const objectsDiffer = define<{ unit: string; what: string }>('objects-differ', {
   place: ({ unit }) => unit,
   message: ({ what }) => `The two objects do not belong together: ${what}`,

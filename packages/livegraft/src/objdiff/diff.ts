@@ -2,6 +2,7 @@
  * Two objects of one unit, original and patched → a verdict for each function, with its cause.
  * A function is unchanged only if its code, the tables about it, its cold part, and all that it reaches without a name are.
  */
+import { ET } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile } from '@livegraft/binfmt/elf/types';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
@@ -51,6 +52,8 @@ export interface DiffOptions {
 
 /** Compares two relocatable objects of the same unit. Throws LivegraftError when they are not comparable at all. */
 export function diffObjects(unit: string, before: ElfFile, after: ElfFile, { marked = true }: DiffOptions = {}): Diff {
+  const other = [before, after].find(({ type }) => type !== ET.REL);
+  if (other !== undefined) throw new LivegraftError(say.notAnObject({ unit, type: other.type }));
   if (before.machine !== after.machine || before.type !== after.type) {
     throw new LivegraftError(
       say.objectsDiffer({
