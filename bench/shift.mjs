@@ -20,7 +20,7 @@ setUp();
 const dist = '../packages/livegraft/dist';
 const { openKernel } = await import(`${dist}/kernel/store.js`);
 const { cacheDir } = await import(`${dist}/kernel/places.js`);
-const { findUnit } = await import(`${dist}/kbuild/command.js`);
+const { findUnit } = await import(`${dist}/kbuild/find-unit.js`);
 const { compileUnit } = await import(`${dist}/kbuild/compile.js`);
 const { withPatchedTree } = await import(`${dist}/kbuild/tree.js`);
 const { markLines } = await import(`${dist}/patch/lines.js`);

@@ -5,7 +5,7 @@ import { type Cause, sayCauses } from './explain/cause.ts';
 import { contextOf, divergenceOf } from './explain/context.ts';
 import { type FirstDifference, firstDifference } from './explain/first.ts';
 import { objectCauses } from './explain/object-causes.ts';
-import { positionInObject } from './explain/position.ts';
+import { positionsIn } from './explain/position.ts';
 
 export interface ExplainedFunction {
   /** In the original object; of a new function its own. */
@@ -35,16 +35,16 @@ export function explainFunctions(
   positionOf?: (name: string) => number | undefined,
 ): readonly ExplainedFunction[] {
   const context = contextOf(diff);
+  const positionInObject = positionsIn(diff.original.object.elf);
+  const findings = findingsByName(diff.findings);
   return diff.functions.map((verdict) => {
     const divergence = divergenceOf(context, verdict);
     const { original, patched } = verdict;
     const name = original?.name ?? verdict.name;
-    const refused = findingsAbout(diff.findings, [name, verdict.name]);
+    const refused = [...new Set([name, verdict.name].flatMap((each) => findings.get(each) ?? []))];
     const causes = objectCauses(context, verdict, divergence);
     const first = firstDifference(context, verdict, divergence);
-    const { elf } = diff.original.object;
-    const sympos =
-      original && (positionOf === undefined ? positionInObject(elf, original.symbols[0]!) : positionOf(name));
+    const sympos = original && (positionOf === undefined ? positionInObject(original.symbols[0]!) : positionOf(name));
     const evidence = patched && diff.correlation.evidence.get(patched);
     return {
       name,
@@ -66,9 +66,17 @@ function inWords({ verdict }: FunctionVerdict, causes: readonly Cause[]): string
   return verdict === 'removed' ? 'not in the patched object' : '';
 }
 
-function findingsAbout(findings: readonly Diagnostic[], names: readonly string[]): readonly Diagnostic[] {
-  return findings.filter(({ severity, data }) => {
-    const about = [data?.['function'], data?.['name']].filter((each) => typeof each === 'string');
-    return severity === 'error' && about.some((each) => names.includes(each));
-  });
+/** What stands in the way, by the name that it is about. */
+function findingsByName(findings: readonly Diagnostic[]): ReadonlyMap<string, readonly Diagnostic[]> {
+  const found = new Map<string, Diagnostic[]>();
+  for (const finding of findings) {
+    if (finding.severity !== 'error') continue;
+    for (const name of new Set([finding.data?.['function'], finding.data?.['name']])) {
+      if (typeof name !== 'string') continue;
+      const list = found.get(name);
+      if (list === undefined) found.set(name, [finding]);
+      else list.push(finding);
+    }
+  }
+  return found;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { diffObjects } from './diff.ts';
+import { explainFunctions } from './explain.ts';
 import { object, PC32, PLT32, type SectionLines, text } from './testing/object.ts';
 
 /** 20,000 functions with a variable each, cold parts, static locals and clones of one name: 40,000 sections. */
@@ -32,9 +33,11 @@ function large(changed: number): Record<string, SectionLines> {
   return sections;
 }
 
-test('an object of 40,000 sections is compared in seconds', () => {
-  const { functions, findings } = diffObjects('large', object(large(-1)), object(large(15_001)));
+test('an object of 40,000 sections is compared and explained in seconds', () => {
+  const diff = diffObjects('large', object(large(-1)), object(large(15_001)));
+  const { functions, findings } = diff;
   expect(functions).toHaveLength(20_000);
   expect(functions.filter((f) => f.verdict !== 'unchanged').map((f) => f.name)).toEqual(['f15001']);
   expect(findings).toEqual([]);
+  expect(explainFunctions(diff).filter((f) => f.why !== '')).toHaveLength(1);
 });

@@ -6,8 +6,14 @@ import type { ElfFile, ElfSymbol } from '@livegraft/binfmt/elf/types';
  * 0 for a global symbol, which has no other of its name; else the rank, from 1, among the local symbols of that name in the order
  * of the symbol table. In a kernel that has the unit linked with others it may be another one.
  */
-export function positionInObject(elf: ElfFile, symbol: ElfSymbol): number {
-  if (symbol.binding !== STB.LOCAL) return 0;
-  const named = elf.symbols.filter((each) => each.name === symbol.name && each.binding === STB.LOCAL);
-  return named.indexOf(symbol) + 1;
+export function positionsIn(elf: ElfFile): (symbol: ElfSymbol) => number {
+  const positions = new Map<ElfSymbol, number>();
+  const counts = new Map<string, number>();
+  for (const symbol of elf.symbols) {
+    if (symbol.binding !== STB.LOCAL) continue;
+    const position = (counts.get(symbol.name) ?? 0) + 1;
+    counts.set(symbol.name, position);
+    positions.set(symbol, position);
+  }
+  return (symbol) => positions.get(symbol) ?? 0;
 }
