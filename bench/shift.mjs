@@ -41,7 +41,10 @@ const folders = [
   'arch/x86/kernel',
   'arch/x86/kvm',
 ];
-const kernel = await openKernel(options.kernel);
+const kernel = await openKernel(options.kernel).catch((error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(error.exit ?? 1);
+});
 const { source } = kernel.paths;
 const scratch = join(cacheDir(), 'scratch', `shift-${process.pid}`);
 mkdirSync(scratch, { recursive: true });
