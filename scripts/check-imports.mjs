@@ -8,8 +8,8 @@ import { root } from './setup.mjs';
 const layers = [
   ['cli'],
   ['demo'],
-  ['build', 'trial'],
-  ['klp', 'verify', 'vm', 'kbuild', 'bundle'],
+  ['build', 'trial', 'live'],
+  ['klp', 'verify', 'vm', 'host', 'kbuild', 'bundle'],
   ['provenance'],
   ['objdiff', 'kernel', 'patch'],
   ['support'],

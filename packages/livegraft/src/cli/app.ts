@@ -1,13 +1,19 @@
 /** The commands, by name. Each is loaded when it is called. */
 import { buildApplication, buildRouteMap } from '@stricli/core';
 import { version } from '../version.ts';
+import { blockers } from './commands/blockers.ts';
 import { buildBundle } from './commands/build.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { kernelAdd, kernelFetch, kernelList, kernelRemove, kernelShow } from './commands/kernel.ts';
+import { load } from './commands/load.ts';
+import { revert, unload } from './commands/revert.ts';
+import { list, status } from './commands/status.ts';
 import { tryBundles } from './commands/try.ts';
 import { vm } from './commands/vm.ts';
+import { wake } from './commands/wake.ts';
+import { watch } from './commands/watch.ts';
 import type { Context } from './context.ts';
 
 const kernel = buildRouteMap<string, Context>({
@@ -21,7 +27,23 @@ const kernel = buildRouteMap<string, Context>({
 
 export const app = buildApplication<Context>(
   buildRouteMap<string, Context>({
-    routes: { kernel, build: buildBundle, diff, try: tryBundles, vm, demo, doctor },
+    routes: {
+      kernel,
+      build: buildBundle,
+      diff,
+      try: tryBundles,
+      vm,
+      demo,
+      doctor,
+      load,
+      revert,
+      unload,
+      status,
+      list,
+      watch,
+      blockers,
+      wake,
+    },
     docs: {
       brief: 'Fix a running Linux kernel without a reboot',
       fullDescription:

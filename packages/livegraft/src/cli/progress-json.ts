@@ -35,6 +35,7 @@ export class JsonProgress implements Progress {
       step: (innerTitle, innerWork) => this.#run(innerTitle, step, innerWork),
       detail: (text) => this.#emit({ event: 'detail', step, text }),
       say: (text) => this.#emit({ event: 'message', step, text }),
+      sample: (data) => this.#emit({ event: 'sample', step, ...data }),
     };
     let ok = false;
     try {

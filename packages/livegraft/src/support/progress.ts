@@ -7,6 +7,8 @@ export interface Progress {
   detail(text: string): void;
   /** A line that stays: explanation, a result. */
   say(text: string): void;
+  /** A measured state for programs; people get theirs as a detail. */
+  sample?(data: Readonly<Record<string, unknown>>): void;
 }
 
 /** Reports nothing: for tests and for callers that do not care. */

@@ -1,0 +1,132 @@
+/** livegraft status and livegraft list: what is loaded here, from the kernel itself. */
+import { buildCommand } from '@stricli/core';
+import type { HostStatus, LivepatchStatus } from '../../live/status.ts';
+import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
+import type { Context } from '../context.ts';
+import { exitOf, functionsOf, isRoot } from '../host.ts';
+import { plural, table } from '../text.ts';
+
+interface Flags extends CommonFlags {
+  readonly check?: boolean;
+}
+
+export const status = buildCommand<Flags, string[], Context>({
+  docs: {
+    brief: 'What is loaded here, and what runs',
+    fullDescription:
+      'Read from the kernel itself, never from files of livegraft. With --check the exit code is the answer, for scripts: 0 when everything that is loaded (or named) is active and its own version of each function runs, 6 while a transition is going on, 1 otherwise. A bundle stands for exactly its own module, by build-id.\n\nExample: livegraft status\n         livegraft status livegraft_fix --check --quiet',
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      check: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Exit code 0 only if all is as it should be',
+      },
+    },
+    positional: {
+      kind: 'array',
+      parameter: { brief: 'Only these', parse: String, placeholder: 'NAME|BUNDLE' },
+    },
+  },
+  async func({ check = false, ...flags }, ...words) {
+    await perform(this, 'status', flags, async (session) => {
+      const [{ hostRoots: roots }, { findSubject }, { readStatus, checkStatus }, { unknown }] = await Promise.all([
+        import('../../host/roots.ts'),
+        import('../../live/subject.ts'),
+        import('../../live/status.ts'),
+        import('../../live/revert.ts'),
+      ]);
+      const subjects = await Promise.all(words.map((word) => findSubject(roots, word)));
+      const whole = await readStatus(roots, isRoot());
+      const names = subjects.map(({ name }) => name);
+      const is = (name: string): boolean => names.length === 0 || names.includes(name);
+      const shown: HostStatus = {
+        ...whole,
+        livepatches: whole.livepatches.filter(({ name }) => is(name)),
+        leftovers: whole.leftovers.filter(is),
+        transition: whole.transition !== null && is(whole.transition.name) ? whole.transition : null,
+      };
+      const missing = names.find(
+        (name) => !shown.leftovers.includes(name) && !shown.livepatches.some((each) => each.name === name),
+      );
+      if (missing !== undefined && !check) throw unknown(roots, missing);
+      if (!(check && (flags.quiet ?? false))) show(shown, session);
+      const problems = check ? checkStatus(whole, subjects) : [];
+      return { result: shown, exit: exitOf(problems, false), diagnostics: problems };
+    });
+  },
+});
+
+export const list = buildCommand<CommonFlags, [], Context>({
+  docs: {
+    brief: 'The livepatches that are loaded here, one a line',
+    fullDescription:
+      'The oldest first; also the modules of those that were reverted or replaced.\n\nExample: livegraft list',
+  },
+  parameters: { flags: commonFlags },
+  async func(flags) {
+    await perform(this, 'list', flags, async ({ print, style }) => {
+      const [{ hostRoots: roots }, { readStatus }] = await Promise.all([
+        import('../../host/roots.ts'),
+        import('../../live/status.ts'),
+      ]);
+      const { livepatches, leftovers } = await readStatus(roots, false);
+      const rows = [
+        ...livepatches.map((each) => [
+          each.name,
+          stateCell(each, style),
+          each.buildId?.slice(0, 12) ?? '',
+          functionsOf(each),
+        ]),
+        ...leftovers.map((name) => [
+          name,
+          style('blue', 'reverted'.padEnd('disabling'.length)),
+          '',
+          `its module is left: livegraft unload ${name}`,
+        ]),
+      ];
+      print(rows.length === 0 ? 'No livepatch is loaded' : table(rows));
+      return { result: { livepatches, leftovers } };
+    });
+  },
+});
+
+function show(status: HostStatus, { print, style }: Session): void {
+  print(verdict(status, style));
+  for (const livepatch of status.livepatches) {
+    const id = livepatch.buildId === undefined ? '' : style('dim', `  build-id ${livepatch.buildId.slice(0, 12)}`);
+    print(`${style('bold', livepatch.name)}  ${stateCell(livepatch, style)}${id}`.trimEnd());
+    print(table(livepatch.objects.flatMap((object) => functionRows(object))));
+  }
+  for (const name of status.leftovers)
+    print(`${style('bold', name)}  reverted; its module is still loaded: livegraft unload ${name}`);
+}
+
+/** The whole in one line, the worst first. */
+function verdict({ kernel, livepatches, transition }: HostStatus, style: Session['style']): string {
+  const moving = livepatches.find(({ inTransition }) => inTransition);
+  if (moving !== undefined) {
+    const direction = moving.enabled ? 'enabled' : 'taken back';
+    const left = transition === null ? '' : `, ${transition.left} of ${plural(transition.tasks, 'task')} left`;
+    return `${style(['yellow', 'bold'], 'in transition')}: ${moving.name} is being ${direction}${left}`;
+  }
+  if (livepatches.length === 0) return `${kernel.release}: no livepatch is loaded`;
+  const words = `${plural(livepatches.length, 'livepatch', 'livepatches')} active`;
+  return `${style(['green', 'bold'], words)} on ${kernel.release}, no transition`;
+}
+
+function functionRows(object: LivepatchStatus['objects'][number]): string[][] {
+  const place = object.name === 'vmlinux' ? '' : ` [${object.name}]`;
+  const waits = object.loaded ? (object.patched === false ? 'not replaced' : '') : 'when the module comes';
+  return object.functions.map(({ name, position, overriddenBy }) => [
+    `  ${name}${position > 1 ? `,${position}` : ''}${place}`,
+    overriddenBy === undefined ? waits : `overridden by ${overriddenBy}`,
+  ]);
+}
+
+function stateCell({ state }: LivepatchStatus, style: Session['style']): string {
+  return style(state === 'active' ? 'green' : 'yellow', state.padEnd('disabling'.length));
+}

@@ -1,0 +1,123 @@
+/** Everything that can be known before a bundle is loaded: whether it belongs to this kernel, whether the kernel will take it, who is in its way. */
+import { join } from 'node:path';
+import type { Bundle } from '../bundle/bundle.ts';
+import { bundleForeign } from '../diagnostics/bundle.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import * as say from '../diagnostics/host.ts';
+import { type RunningKernel, readRunningKernel } from '../host/kernel.ts';
+import { type Livepatch, livepatchFolder, readLivepatches } from '../host/livepatch.ts';
+import { readModule } from '../host/modules.ts';
+import type { HostRoots } from '../host/roots.ts';
+import { functionsInTheWay } from './functions.ts';
+
+export interface Preflight {
+  readonly kernel: RunningKernel;
+  /** Loaded before, the oldest first. */
+  readonly livepatches: readonly Livepatch[];
+  /** Errors first: with one of them the bundle must not be loaded. */
+  readonly findings: readonly Diagnostic[];
+}
+
+export interface PreflightOptions {
+  /** Functions that another livepatch replaces may be replaced over it. */
+  readonly onTop?: boolean;
+}
+
+/** Reads, and changes nothing. The module's own bytes were checked when the bundle was read. */
+export async function preflight(bundle: Bundle, roots: HostRoots, options: PreflightOptions = {}): Promise<Preflight> {
+  const kernel = readRunningKernel(roots);
+  const livepatches = readLivepatches(roots);
+  const fits = aboutKernel(bundle, kernel, roots);
+  const findings = [
+    ...fits,
+    ...aboutTargets(bundle, roots),
+    ...aboutEntry(bundle, kernel, roots),
+    ...aboutLoaded(bundle, livepatches, roots),
+    // functions of another kernel are no evidence of anything here
+    ...(fits.length > 0 ? [] : await functionsInTheWay(bundle, livepatches, roots, options.onTop ?? false)),
+  ];
+  const rank = { error: 0, warning: 1, note: 2 } as const;
+  return { kernel, livepatches, findings: findings.sort((a, b) => rank[a.severity] - rank[b.severity]) };
+}
+
+function aboutKernel({ manifest, path }: Bundle, kernel: RunningKernel, roots: HostRoots): Diagnostic[] {
+  const { release, buildId } = manifest.kernel;
+  if (kernel.buildId === undefined) {
+    return [say.kernelUnnamed({ path: join(roots.sys, 'kernel/notes'), expected: `${release} (${buildId})` })];
+  }
+  if (kernel.buildId !== buildId) {
+    return [
+      bundleForeign({
+        path,
+        builtFor: release,
+        builtForId: buildId,
+        kernel: kernel.release,
+        kernelId: kernel.buildId,
+      }),
+    ];
+  }
+  return kernel.livepatching ? [] : [say.livepatchUnsupported({ path: livepatchFolder(roots) })];
+}
+
+/** A target that comes later is checked by the kernel only for its symbols: that is said. */
+function aboutTargets({ manifest }: Bundle, roots: HostRoots): Diagnostic[] {
+  return manifest.targets
+    .filter(({ object }) => object !== 'vmlinux')
+    .flatMap(({ object, buildId, functions }) => {
+      const module = readModule(roots, object);
+      if (module === undefined) return [say.targetAbsent({ module: object, functions })];
+      if (module.buildId === buildId) return [];
+      return [say.targetDiffers({ module: object, found: module.buildId ?? 'not there', expected: buildId })];
+    });
+}
+
+/** modsign's mark at the end of a signed module (include/linux/module_signature.h). */
+const signatureMark = '~Module signature appended~\n';
+/** A module takes about its size, its copy while it is loaded, and what ftrace and the core allocate. */
+const memoryBesides = 8 << 20;
+
+function aboutEntry({ manifest, module }: Bundle, kernel: RunningKernel, roots: HostRoots): Diagnostic[] {
+  const findings: Diagnostic[] = [];
+  if (kernel.modulesDisabled)
+    findings.push(say.modulesDisabled({ path: join(roots.proc, 'sys/kernel/modules_disabled') }));
+  if (kernel.signedOnly !== undefined) {
+    const signed = Buffer.from(module.subarray(-signatureMark.length)).toString('latin1') === signatureMark;
+    const state = signed ? say.signatureUnchecked : say.moduleUnsigned;
+    findings.push(state({ module: manifest.module.file, why: kernel.signedOnly }));
+  }
+  const needed = 3 * manifest.module.size + memoryBesides;
+  if (kernel.memoryAvailable !== undefined && kernel.memoryAvailable < needed)
+    findings.push(say.memoryLow({ available: kernel.memoryAvailable, needed }));
+  return findings;
+}
+
+function aboutLoaded({ manifest }: Bundle, livepatches: readonly Livepatch[], roots: HostRoots): Diagnostic[] {
+  const { name, module: built } = manifest;
+  const findings: Diagnostic[] = [];
+  const there = readModule(roots, name);
+  if (there !== undefined) {
+    const livepatch = livepatches.find((each) => each.name === name);
+    if (there.buildId !== built.buildId) {
+      findings.push(say.moduleNameTaken({ name, found: there.buildId ?? 'not known', expected: built.buildId }));
+    } else if (livepatch === undefined) findings.push(say.moduleLeft({ name }));
+    else findings.push(say.alreadyLoaded({ name, state: stateWord(livepatch) }));
+  }
+  const moving = livepatches.find((each) => each.inTransition && each.name !== name);
+  if (moving !== undefined) {
+    findings.push(say.transitionRunning({ name: moving.name, direction: moving.enabled ? 'enabled' : 'taken back' }));
+  }
+  const others = livepatches.filter((each) => each.name !== name).map((each) => each.name);
+  if (manifest.replace && others.length > 0) findings.push(say.replacesAll({ names: others }));
+  return findings;
+}
+
+/** A livepatch's state inside a sentence. */
+export function stateWord({ state }: Pick<Livepatch, 'state'>): string {
+  const words = {
+    active: 'active',
+    enabling: 'being enabled',
+    disabling: 'being taken back',
+    inactive: 'inactive',
+  } as const;
+  return words[state];
+}
