@@ -60,6 +60,7 @@ export function parseSystemCall(
 
 /** The system call that a task sleeps in; undefined when it is in none, or in one that is not known here. */
 export function sleepsIn(roots: HostRoots, pid: number, tid: number): SystemCall | undefined {
+  if (process.arch !== 'x64') return undefined;
   const folder = `${roots.proc}/${pid}/task/${tid}`;
   const call = parseSystemCall(readProc(`${folder}/syscall`) ?? '');
   const known = call === undefined ? undefined : calls.get(call.number);

@@ -149,6 +149,8 @@ async function byPtrace(
   tasks: readonly Task[],
   signal: AbortSignal | undefined,
 ): Promise<Map<number, string>> {
+  if (process.arch !== 'x64')
+    return new Map(tasks.map(({ tid }) => [tid, 'this way is for x86-64: try --method freeze']));
   const { exitCode, stdout, stderr } = await tryRun('perl', ['-e', tracer, ...tasks.map(({ tid }) => String(tid))], {
     ...(signal === undefined ? {} : { signal }),
   });

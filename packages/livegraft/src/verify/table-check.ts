@@ -85,9 +85,11 @@ export class TableCheck {
     const meanings = fields.map((field) => this.#entryMeaning(unit, entry, field));
     if (found.fields.length !== meanings.filter((meaning) => meaning !== undefined).length)
       this.#reporter.deviate(pair, at, place, `${fields.length} relocated fields`, `${found.fields.length}`);
+    const placeField = entry.start + tableShape(this.#btf, entry.table).fields[0]!;
     for (const [i, field] of fields.entries()) {
       const meaning = meanings[i];
-      if (meaning === undefined) continue;
+      // the end of a piece is told by where it was taken from: what fills the space behind it does not come along
+      if (meaning === undefined || (at === item.size && field.offset === placeField)) continue;
       const twin = found.fields.find(({ offset }) => offset - found.start === field.offset - entry.start);
       this.#reporter.ask(pair, at, place, { unit, user: item, meaning, bias: 0, use: 'entry' }, field.type, twin);
     }

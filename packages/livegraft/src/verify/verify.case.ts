@@ -108,6 +108,17 @@ describe('a module as it was built', () => {
     expect(manifest.verified!.references).toBeGreaterThan(100);
   });
 
+  test('a function of a section that others share (.sched.text) is right', async () => {
+    const text = sourcePatch(kernel, {
+      'kernel/time/hrtimer.c': [
+        '\tstruct restart_block *restart;\n\n\tdo {\n',
+        '\tstruct restart_block *restart;\n\n\tpr_info_once("test: do_nanosleep\\n");\n\tdo {\n',
+      ],
+    });
+    const { input: example } = await prepare('livegraft_sched', text);
+    expect(verifyModule(example).problems).toEqual([]);
+  });
+
   test.each(['proc-meminfo', 'same-name', 'late-module'])('examples/%s is right', async (name) => {
     const text = readFileSync(new URL(`../../../../examples/${name}/example.patch`, import.meta.url), 'latin1');
     const { input: example, manifest: its } = await prepare(`livegraft_${name.replaceAll('-', '_')}`, text);
