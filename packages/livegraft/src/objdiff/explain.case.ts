@@ -1,9 +1,8 @@
 /** Sentences and disassembly for objects that the real compiler made of test/cases; objdump agrees on every instruction. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,13 +10,9 @@ import { cutObject } from './atoms.ts';
 import { diffObjects } from './diff.ts';
 import { instructionsOf } from './explain/listing.ts';
 import { type ExplainedFunction, explainFunctions } from './explain.ts';
+import { compileCase } from './testing/compile.ts';
 
 const run = promisify(execFile);
-const cases = fileURLToPath(new URL('../../test/cases/', import.meta.url));
-const flags =
-  '-std=gnu11 -O2 -w -ffreestanding -fno-PIE -mcmodel=kernel -mno-red-zone -mno-sse -fno-common -fno-strict-aliasing ' +
-  '-fno-asynchronous-unwind-tables -fno-stack-protector -fno-jump-tables -fcf-protection=none -pg -mfentry -mrecord-mcount ' +
-  '-ffunction-sections -fdata-sections';
 
 let dir: string;
 beforeAll(async () => {
@@ -25,19 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function compile(name: string, side: 'orig' | 'patched'): Promise<string> {
-  const cwd = join(dir, name, side);
-  await mkdir(cwd, { recursive: true });
-  await cp(join(cases, name, `${side}.c`), join(cwd, 'unit.c'));
-  const { flags: more = [] }: { flags?: string[] } = JSON.parse(
-    await readFile(join(cases, name, 'expect.json'), 'utf8'),
-  );
-  await run('gcc-12', [...flags.split(' '), ...more, '-c', 'unit.c', '-o', 'unit.o'], { cwd });
-  return join(cwd, 'unit.o');
-}
-
 async function explain(name: string): Promise<readonly ExplainedFunction[]> {
-  const [before, after] = await Promise.all([compile(name, 'orig'), compile(name, 'patched')]);
+  const [before, after] = await Promise.all([compileCase(dir, name, 'orig'), compileCase(dir, name, 'patched')]);
   const [original, patched] = await Promise.all([before, after].map((path) => readFile(path).then((b) => readElf(b))));
   return explainFunctions(diffObjects(name, original!, patched!));
 }
@@ -73,7 +57,7 @@ test('what differs beside the code is shown', async () => {
 });
 
 test('every instruction begins where objdump has one', async () => {
-  const object = await compile('jump-table', 'orig');
+  const object = await compileCase(dir, 'jump-table', 'orig');
   const unit = cutObject(readElf(await readFile(object)));
   const { stdout } = await run('objdump', ['-d', '--no-show-raw-insn', '-w', object]);
   for (const atom of unit.atoms.filter((each) => each.kind === 'function')) {

@@ -2,19 +2,14 @@
  * Each folder of test/cases is one way in which a source change becomes a change of objects: orig.c and patched.c, compiled
  * by the real compiler, give the verdicts and findings of expect.json (`why`: what the case stands for).
  */
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import type { ElfFile } from '@livegraft/binfmt/elf/types';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diffObjects, type Verdict } from './diff.ts';
-
-const run = promisify(execFile);
-const cases = fileURLToPath(new URL('../../test/cases/', import.meta.url));
+import { cases, compileCase } from './testing/compile.ts';
 
 interface Expectation {
   readonly why: string;
@@ -29,35 +24,21 @@ interface Expectation {
   readonly unmarked?: true;
 }
 
-/** As Debian compiles 6.1, as far as it matters here, and as livegraft compiles a pair. */
-const flags =
-  '-std=gnu11 -O2 -w -ffreestanding -fno-PIE -mcmodel=kernel -mno-red-zone -mno-sse -fno-common -fno-strict-aliasing ' +
-  '-fno-asynchronous-unwind-tables -fno-stack-protector -fno-jump-tables -fcf-protection=none -pg -mfentry -mrecord-mcount ' +
-  '-ffunction-sections -fdata-sections';
-
 let dir: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'objdiff-case-'));
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-/** Both sides are compiled under one name, so that __FILE__ does not tell them apart. */
-async function compile(name: string, side: 'orig' | 'patched', more: readonly string[]): Promise<ElfFile> {
-  const cwd = join(dir, name, side);
-  await mkdir(cwd, { recursive: true });
-  await cp(join(cases, name, `${side}.c`), join(cwd, 'unit.c'));
-  await run('gcc-12', [...flags.split(' '), ...more, '-c', 'unit.c', '-o', 'unit.o'], { cwd });
-  return readElf(await readFile(join(cwd, 'unit.o')));
+async function compile(name: string, side: 'orig' | 'patched'): Promise<ElfFile> {
+  return readElf(await readFile(await compileCase(dir, name, side)));
 }
 
 describe('objects of source changes', async () => {
   for (const name of (await readdir(cases)).sort()) {
     const expected: Expectation = JSON.parse(await readFile(join(cases, name, 'expect.json'), 'utf8'));
     test(`${name}: ${expected.why}`, async () => {
-      const [before, after] = await Promise.all([
-        compile(name, 'orig', expected.flags ?? []),
-        compile(name, 'patched', expected.flags ?? []),
-      ]);
+      const [before, after] = await Promise.all([compile(name, 'orig'), compile(name, 'patched')]);
       const options = { marked: expected.unmarked === undefined };
       const diff = diffObjects(name, before, after, options);
       const of = (verdict: Verdict): string[] =>

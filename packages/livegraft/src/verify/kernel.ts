@@ -1,4 +1,7 @@
-/** The shipped kernel as loader, linker and livepatch core see it: which place a name stands for, what a field of shipped code refers to. */
+/**
+ * The shipped kernel as loader, linker and livepatch core see it: which place a name stands for, what a field of shipped code refers to.
+ * provenance/shipped.ts answers like questions for the builder; the checker has its own answers, so that one mistake is not on both sides.
+ */
 import { SHF, SHN, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import type { ElfFile, ElfSymbol } from '@livegraft/binfmt/elf/types';

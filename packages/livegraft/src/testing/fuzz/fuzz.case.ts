@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { readModuleFile, readModuleIndex } from '../../kernel/modules.ts';
 import { testKernel } from '../test-kernel.ts';
 import { execute, prepare } from './execute.ts';
-import { sharedObjects } from './inputs.ts';
+import { sharedObjects } from './objects.ts';
 import { targets } from './targets.ts';
 
 /** What came of it that must not. */

@@ -19,7 +19,8 @@ import { placeUnit } from '../../provenance/place.ts';
 import { positionOf, type ShippedObject, shippedModule, shippedVmlinux } from '../../provenance/shipped.ts';
 import { byteMutators } from './bytes.ts';
 import { elfMutators } from './elf.ts';
-import * as inputs from './inputs.ts';
+import { images } from './kernel-parts.ts';
+import { objects } from './objects.ts';
 import type { Target } from './targets.ts';
 
 /** Most of what is damaged beyond the structure ends in the reader: the structure-aware ones are worth more here. */
@@ -30,7 +31,7 @@ function onObjects(name: string, work: (input: ElfFile, twin: ElfFile) => string
   return {
     name,
     takes: 'elf',
-    seeds: inputs.objects,
+    seeds: objects,
     mutators,
     errors: 'livegraft',
     run(input, twin) {
@@ -129,7 +130,7 @@ export const objectTargets: readonly Target[] = [
   {
     name: 'module-file',
     takes: 'elf',
-    seeds: inputs.objects,
+    seeds: objects,
     mutators: { ...byteMutators, ...elfMutators },
     errors: 'livegraft',
     run: (input) =>
@@ -138,7 +139,7 @@ export const objectTargets: readonly Target[] = [
   {
     name: 'image',
     takes: 'other',
-    seeds: inputs.images,
+    seeds: images,
     mutators: { ...byteMutators, ...elfMutators },
     errors: 'livegraft',
     run(input) {

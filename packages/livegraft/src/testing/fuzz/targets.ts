@@ -8,15 +8,16 @@ import { readModinfo } from '@livegraft/binfmt/modinfo';
 import { buildIdOf, readNotes } from '@livegraft/binfmt/notes';
 import { byteMutators, type Mutator } from './bytes.ts';
 import { elfMutators } from './elf.ts';
-import * as inputs from './inputs.ts';
+import { archives, bootImages, notes, symbolTables, typeInformation } from './kernel-parts.ts';
 import { objectTargets } from './object-targets.ts';
+import { objects } from './objects.ts';
 import { textTargets } from './text-targets.ts';
 
 export interface Target {
   readonly name: string;
   /** `elf`: files given by hand are inputs of this target if they are ELF files. */
   readonly takes: 'elf' | 'other';
-  /** Whole inputs. A target that takes two gets the one that was picked, damaged, and the one beside it. */
+  /** Whole  A target that takes two gets the one that was picked, damaged, and the one beside it. */
   readonly seeds: () => readonly Uint8Array[];
   readonly mutators: Readonly<Record<string, Mutator>>;
   /** What it may throw: readers of formats FormatError, everything else LivegraftError. */
@@ -53,16 +54,16 @@ function format(name: string, seeds: () => readonly Uint8Array[], read: (bytes: 
 
 const formats: readonly Target[] = [
   {
-    ...format('elf', inputs.objects, (bytes) => readElf(bytes)),
+    ...format('elf', objects, (bytes) => readElf(bytes)),
     takes: 'elf',
     mutators: { ...byteMutators, ...elfMutators },
   },
-  format('notes', inputs.notes, (bytes) => buildIdOf(readNotes(bytes))),
+  format('notes', notes, (bytes) => buildIdOf(readNotes(bytes))),
   format('modinfo', () => [Buffer.from('license=GPL\0name=ext4\0depends=jbd2,crc16\0alias=fs-ext4\0\0')], readModinfo),
-  format('bzimage', inputs.bootImages, readBzImage),
-  format('cpio', inputs.archives, readCpio),
-  format('btf', inputs.typeInformation, (bytes) => everyType(readBtf(bytes))),
-  format('kallsyms', inputs.symbolTables, (bytes) => {
+  format('bzimage', bootImages, readBzImage),
+  format('cpio', archives, readCpio),
+  format('btf', typeInformation, (bytes) => everyType(readBtf(bytes))),
+  format('kallsyms', symbolTables, (bytes) => {
     const symbols = readKallsyms(bytes, 0xffffffff82000000n, ANCHORS);
     for (const symbol of symbols.all) {
       symbols.named(symbol.name);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { describeDamage, execute, prepare, reduce } from './execute.ts';
-import { sharedObjects } from './inputs.ts';
+import { sharedObjects } from './objects.ts';
 import { type Target, targets } from './targets.ts';
 
 export interface WorkerRequest {
