@@ -8,6 +8,7 @@ import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { kernelAdd, kernelFetch, kernelList, kernelRemove, kernelShow } from './commands/kernel.ts';
 import { load } from './commands/load.ts';
+import { metrics } from './commands/metrics.ts';
 import { revert, unload } from './commands/revert.ts';
 import { list, status } from './commands/status.ts';
 import { tryBundles } from './commands/try.ts';
@@ -43,6 +44,7 @@ export const app = buildApplication<Context>(
       watch,
       blockers,
       wake,
+      metrics,
     },
     docs: {
       brief: 'Fix a running Linux kernel without a reboot',

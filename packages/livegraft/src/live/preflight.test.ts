@@ -79,6 +79,18 @@ test('the same function in another livepatch: by name, object and position', asy
   expect(await codes(testBundle({ replace: true }))).toEqual(['warning replaces-loaded']);
 });
 
+test('bundles that are loaded before this one count as loaded', async () => {
+  const first = testBundle({ name: 'livegraft_first' });
+  expect(await codes(testBundle(), { after: [first] })).toEqual([
+    'error 7 function-taken',
+    'error 7 function-taken',
+    'error 7 function-taken',
+  ]);
+  host.write(livepatchFiles('foreign', ['vmlinux/pipe_read,1']));
+  const sweeping = testBundle({ name: 'livegraft_first', replace: true, functions: [] });
+  expect(await codes(testBundle(), { after: [sweeping] })).toEqual([]);
+});
+
 test('another transition', async () => {
   host.write(livepatchFiles('foreign', ['vmlinux/x,1'], { enabled: 0, transition: 1 }));
   expect(await codes()).toEqual(['error 7 transition-running']);

@@ -9,10 +9,11 @@ import { type Livepatch, livepatchFolder, readLivepatches } from '../host/livepa
 import { readModule } from '../host/modules.ts';
 import type { HostRoots } from '../host/roots.ts';
 import { functionsInTheWay } from './functions.ts';
+import { asLivepatch } from './plan.ts';
 
 export interface Preflight {
   readonly kernel: RunningKernel;
-  /** Loaded before, the oldest first. */
+  /** Loaded, or to be loaded, before: the oldest first. */
   readonly livepatches: readonly Livepatch[];
   /** Errors first: with one of them the bundle must not be loaded. */
   readonly findings: readonly Diagnostic[];
@@ -21,12 +22,14 @@ export interface Preflight {
 export interface PreflightOptions {
   /** Functions that another livepatch replaces may be replaced over it. */
   readonly onTop?: boolean;
+  /** Bundles that will be loaded before this one: taken as if they were. */
+  readonly after?: readonly Bundle[];
 }
 
 /** Reads, and changes nothing. The module's own bytes were checked when the bundle was read. */
 export async function preflight(bundle: Bundle, roots: HostRoots, options: PreflightOptions = {}): Promise<Preflight> {
   const kernel = readRunningKernel(roots);
-  const livepatches = readLivepatches(roots);
+  const livepatches = planned(readLivepatches(roots), options.after ?? []);
   const fits = aboutKernel(bundle, kernel, roots);
   const findings = [
     ...fits,
@@ -38,6 +41,14 @@ export async function preflight(bundle: Bundle, roots: HostRoots, options: Prefl
   ];
   const rank = { error: 0, warning: 1, note: 2 } as const;
   return { kernel, livepatches, findings: findings.sort((a, b) => rank[a.severity] - rank[b.severity]) };
+}
+
+/** What will be loaded when the turn comes: atomic replace leaves nothing of what was there. */
+function planned(livepatches: readonly Livepatch[], bundles: readonly Bundle[]): readonly Livepatch[] {
+  return bundles.reduce(
+    (layers, { manifest }) => [...(manifest.replace ? [] : layers), asLivepatch(manifest)],
+    livepatches,
+  );
 }
 
 function aboutKernel({ manifest, path }: Bundle, kernel: RunningKernel, roots: HostRoots): Diagnostic[] {
