@@ -145,7 +145,8 @@ function requireObjtool(diffs: readonly UnitDiff[], kernel: Kernel, { image }: S
 function requireChange(diffs: readonly UnitDiff[]): void {
   const [first, ...more] = diffs.flatMap(({ diff }) => diff.findings).filter((finding) => finding.severity === 'error');
   if (first !== undefined) throw new LivegraftError(first, ...more);
-  if (diffs.some(({ diff }) => diff.functions.some((f) => f.verdict === 'changed'))) return;
+  if (diffs.some(({ diff }) => diff.functions.some((f) => f.verdict === 'changed') || diff.author.callbacks.length > 0))
+    return;
   throw new LivegraftError(
     nothingToReplace({ count: diffs.reduce((sum, { diff }) => sum + diff.functions.length, 0) }),
   );
@@ -187,6 +188,12 @@ async function compileModule(
       ],
     },
     extraction,
+    note: {
+      livegraft: version,
+      kernel: kernel.facts.buildId,
+      cves: cvesOf(patches),
+      patches: patches.map((patch) => patch.subject ?? basename(patch.name)),
+    },
     vmlinux: await shipped.spaceFor('vmlinux'),
     exports: shipped.image.exports,
     coreClears: shipped.image.symbols.named('clear_relocate_add').length > 0,
@@ -222,7 +229,6 @@ function describe(
 ): Manifest {
   const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
   const { facts } = kernel;
-  const cves = new Set(patches.flatMap((patch) => patch.text.match(/CVE-\d{4}-\d{4,}/g) ?? []));
   return {
     schema: 1,
     name,
@@ -241,7 +247,7 @@ function describe(
       ...(patch.subject === undefined ? {} : { subject: patch.subject }),
       sha256: sha256(inputs[i]!.bytes),
     })),
-    cves: [...cves].sort(),
+    cves: cvesOf(patches),
     replace,
     targets: module.objects.map((object) => ({
       object: object.name,
@@ -282,8 +288,37 @@ function describe(
         size: each.size,
       })),
     ],
+    ...describeAuthor(units, extraction),
     toolchain: { compiler: facts.compiler, linker: facts.linker },
     findings: findings.map(stated),
+  };
+}
+
+function cvesOf(patches: readonly Patch[]): string[] {
+  return [...new Set(patches.flatMap((patch) => patch.text.match(/CVE-\d{4}-\d{4,}/g) ?? []))].sort();
+}
+
+/** What the patch said by livegraft.h. */
+function describeAuthor(
+  units: readonly ChangedUnit[],
+  { callbacks, states }: Extraction,
+): Pick<Manifest, 'callbacks' | 'states' | 'forced' | 'ignored'> {
+  const forced = units.flatMap(({ source: unit, diff }) => diff.author.forced.map((name) => ({ unit, name })));
+  const ignored = units.flatMap(({ source: unit, diff }) => diff.author.ignored.map((each) => ({ unit, ...each })));
+  return {
+    ...(callbacks.length === 0
+      ? {}
+      : {
+          callbacks: callbacks.map(({ unit, kind, name }) => ({
+            object: unit.space.own.name,
+            unit: unit.source,
+            kind,
+            function: name,
+          })),
+        }),
+    ...(states.length === 0 ? {} : { states: [...states] }),
+    ...(forced.length === 0 ? {} : { forced }),
+    ...(ignored.length === 0 ? {} : { ignored }),
   };
 }
 

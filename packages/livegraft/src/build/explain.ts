@@ -112,9 +112,10 @@ class Tracer {
   async causes(name: string, seen: readonly Cause[]): Promise<readonly Cause[]> {
     const base = baseName(name);
     const clone: readonly Cause[] = base === name ? [] : [{ kind: 'clone', name: base }];
+    const [first] = seen;
+    if (first?.kind === 'forced') return seen;
     const own = ownChange(base, this.#changes);
     if (own !== undefined) return [...clone, ...own];
-    const [first] = seen;
     if (first?.kind === 'constant' || first?.kind === 'data') return [first, ...this.#variable(first.name)];
     if (first?.kind === 'beyond-ftrace') return [first, ...(await this.#trace(baseName(first.name), seen.slice(1)))];
     return [...clone, ...(await this.#trace(base, clone.length > 0 ? seen.slice(-1) : seen))];

@@ -19,10 +19,12 @@ export async function verifyBuilt(
   { image, modules: index }: ShippedObjects,
   objects: readonly UnitObjects[],
   module: Uint8Array,
-  { functions }: Pick<Manifest, 'functions'>,
+  { functions, callbacks = [] }: Pick<Manifest, 'functions' | 'callbacks'>,
   signal?: AbortSignal,
 ): Promise<Verified> {
-  const targets = [...new Set(functions.map(({ object }) => object))].filter((object) => object !== 'vmlinux');
+  const targets = [...new Set([...functions, ...callbacks].map(({ object }) => object))].filter(
+    (object) => object !== 'vmlinux',
+  );
   const modules = new Map<string, Uint8Array>();
   if (targets.length > 0) {
     for (const { name } of resolveModules(kernel.name, index, await readBuiltins(kernel), targets))

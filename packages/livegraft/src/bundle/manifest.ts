@@ -84,6 +84,22 @@ export const manifestSchema = v.object({
   added: v.array(
     v.object({ kind: v.picklist(['function', 'variable']), name: v.string(), unit: v.string(), size: count }),
   ),
+  /** What the patch says by livegraft.h; each absent where it says nothing, and in bundles of livegraft 0.1. */
+  callbacks: v.optional(
+    v.array(
+      v.object({
+        object: v.string(),
+        unit: v.string(),
+        kind: v.picklist(['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch']),
+        function: v.string(),
+      }),
+    ),
+  ),
+  states: v.optional(v.array(v.object({ id: count, version: count }))),
+  /** Functions that are replaced although their code is what it was. */
+  forced: v.optional(v.array(v.object({ unit: v.string(), name: v.string() }))),
+  /** Changes that are left out, and why. */
+  ignored: v.optional(v.array(v.object({ unit: v.string(), name: v.string(), reason: v.string() }))),
   /** What the check of the finished module compared; absent without BTF and in bundles of livegraft 0.1. */
   verified: v.optional(v.object({ functions: count, instructions: count, references: count, undecided: count })),
   toolchain: v.object({ compiler: v.string(), linker: v.string() }),

@@ -18,7 +18,7 @@ export const moduleKey = define<Where & { key: string; object: string }>('static
   place,
   message: ({ function: name, key, object }) =>
     `${name} branches on the static key ${key} of the module ${object}; its jump table entry would be read before the module's symbols are known to the livepatch`,
-  hint: 'in the patch, test the key with static_key_enabled(&key.key) instead of static_branch_likely() or static_branch_unlikely()',
+  hint: 'in the patch, #include <livegraft.h> and test it with LIVEGRAFT_KEY_ENABLED(key) instead of static_branch_likely() or static_branch_unlikely()',
 });
 
 export const tracepointSilent = define<Where & { tracepoint: string }>('tracepoint-silent', {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatError } from '@livegraft/binfmt/format-error';
 import { buildIdOf, readNotes } from '@livegraft/binfmt/notes';
+import { type LivegraftNote, noteSection, readLivegraftNote } from '../support/livegraft-note.ts';
 import type { HostRoots } from './roots.ts';
 import { readProc } from './tasks.ts';
 
@@ -16,6 +17,8 @@ export interface LoadedModule {
   readonly taint: string;
   /** GNU build-id, lower-case hex. */
   readonly buildId?: string;
+  /** What a livepatch that livegraft built says of itself. */
+  readonly note?: LivegraftNote;
 }
 
 /** One module; undefined when it is not loaded. What is built in has no state of its own and is not a loaded module. */
@@ -24,13 +27,23 @@ export function readModule(roots: HostRoots, name: string): LoadedModule | undef
   const state = readProc(join(folder, 'initstate'))?.trim();
   if (state === undefined) return undefined;
   const buildId = readBuildId(join(folder, 'notes/.note.gnu.build-id'));
+  const note = readNote(join(folder, 'notes', noteSection));
   return {
     name,
     state,
     references: Number(readProc(join(folder, 'refcnt')) ?? 0),
     taint: readProc(join(folder, 'taint'))?.trim() ?? '',
     ...(buildId === undefined ? {} : { buildId }),
+    ...(note === undefined ? {} : { note }),
   };
+}
+
+function readNote(path: string): LivegraftNote | undefined {
+  try {
+    return readLivegraftNote(readFileSync(path));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Names of the loaded modules in the order they were loaded. */

@@ -67,5 +67,7 @@ const bySaid: readonly (readonly [RegExp, string, string])[] = [
 export function explainRefusal(said: string, log: readonly string[]): Refusal {
   const text = log.join('\n');
   const found = byLog.find(([pattern]) => pattern.test(text)) ?? bySaid.find(([pattern]) => pattern.test(said));
-  return found === undefined ? { why: '', next: '' } : { why: found[1], next: found[2] };
+  if (found === undefined) return { why: '', next: '' };
+  const object = /pre-patch callback failed for object '([^']+)'/.exec(text)?.[1];
+  return { why: object === undefined ? found[1] : `${found[1]}, for ${object}: ${said}`, next: found[2] };
 }

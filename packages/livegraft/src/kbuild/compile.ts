@@ -12,7 +12,7 @@ import { sweep, withTemporaryFolder } from '../support/files.ts';
 import { errorLines } from './make.ts';
 import { hashFile, objectCacheFolder, openObjectCache, sha256 } from './object-cache.ts';
 import { inPool } from './pool.ts';
-import { moveArguments, type PatchedTree } from './tree.ts';
+import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { UnitCommand, UnitSource, Variant } from './types.ts';
 
 export interface CompileRequest {
@@ -93,7 +93,7 @@ export interface SourceRequest {
 export async function compileSource(request: SourceRequest): Promise<CompiledUnit> {
   const { kernel, command, tree } = request;
   const { source, build } = kernel.paths;
-  const words = tree === undefined ? command.compile : moveArguments(command.compile, source, tree.root);
+  const words = tree === undefined ? command.compile : patchedCommand(command.compile, source, tree);
   const folder = request.cache ?? objectCacheFolder();
   const root = tree?.root ?? source;
   const names = { source: root, build };

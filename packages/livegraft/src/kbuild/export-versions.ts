@@ -11,7 +11,7 @@ import { run, tryRun } from '../support/exec.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 import { inputOf } from './compile.ts';
 import { errorLines } from './make.ts';
-import { moveArguments, type PatchedTree } from './tree.ts';
+import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { UnitSource } from './types.ts';
 
 export interface VersionsRequest {
@@ -32,7 +32,7 @@ export async function exportVersions(request: VersionsRequest): Promise<Readonly
   const { kernel, unit, tree, scratch } = request;
   const { source, build } = kernel.paths;
   const root = tree?.root ?? source;
-  const words = tree === undefined ? unit.command.compile : moveArguments(unit.command.compile, source, root);
+  const words = tree === undefined ? unit.command.compile : patchedCommand(unit.command.compile, source, tree);
   const signal = request.signal === undefined ? {} : { signal: request.signal };
   return withTemporaryFolder(scratch, async (folder) => {
     const output = join(folder, 'unit.i');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Kernel } from '../kernel/types.ts';
 import { tryRun } from '../support/exec.ts';
 import { withTemporaryFolder } from '../support/files.ts';
-import { moveArguments, type PatchedTree } from './tree.ts';
+import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { Unit } from './types.ts';
 
 export interface InliningRequest {
@@ -33,7 +33,7 @@ export function inliningsOf({ kernel, unit, tree, scratch, signal }: InliningReq
   const { source, build } = kernel.paths;
   const root = tree?.root ?? source;
   const [compiler, ...words] =
-    tree === undefined ? unit.command.compile : moveArguments(unit.command.compile, source, root);
+    tree === undefined ? unit.command.compile : patchedCommand(unit.command.compile, source, tree);
   return withTemporaryFolder(scratch, async (folder) => {
     const reports = [join(folder, 'inlined'), join(folder, 'copies')];
     const asked = [`-fopt-info-inline-optimized=${reports[0]}`, `-fdump-ipa-inline=${reports[1]}`];

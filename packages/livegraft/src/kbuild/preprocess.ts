@@ -15,7 +15,7 @@ import { identities, inputOf, readDependencies } from './compile.ts';
 import { type DeclarationMemo, dependedOn, markLine } from './dependence.ts';
 import { errorLines } from './make.ts';
 import { sha256 } from './object-cache.ts';
-import { moveArguments, type PatchedTree } from './tree.ts';
+import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { UnitSource } from './types.ts';
 import { mayHaveWord, packWords } from './words.ts';
 
@@ -129,7 +129,7 @@ async function preprocess(
 ): Promise<{ readonly text: Buffer; readonly read: readonly string[] }> {
   const { source, build } = kernel.paths;
   const { compile } = unit.command;
-  const words = tree === undefined ? compile : moveArguments(compile, source, tree.root);
+  const words = tree === undefined ? compile : patchedCommand(compile, source, tree);
   return withTemporaryFolder(scratch, async (folder) => {
     const [output, deps] = [join(folder, 'unit.i'), join(folder, 'unit.d')];
     const args = [...words.slice(1), '-E', '-dU', `-Wp,-MD,${deps}`, '-o', output, inputOf(unit, kernel, tree)];

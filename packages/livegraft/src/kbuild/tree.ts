@@ -5,6 +5,7 @@
  */
 import { mkdir, readdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { bytesOf } from '../patch/text.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 import type { UnitSource } from './types.ts';
@@ -49,6 +50,14 @@ export function moveArguments(words: readonly string[], from: string, to: string
   const escaped = from.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&');
   const pattern = new RegExp(`(^|=|,|"|^-[A-Za-z])${escaped}(?=/|=|"|$)`, 'g');
   return words.map((word) => word.replace(pattern, (_, before: string) => before + to));
+}
+
+/** Holds livegraft.h, and nothing else. */
+export const authorHeaders = fileURLToPath(new URL('../../kernel/include', import.meta.url));
+
+/** A unit's command for the patched tree: names it, and finds what patches may include besides, last of all. */
+export function patchedCommand(words: readonly string[], source: string, tree: PatchedTree): string[] {
+  return [...moveArguments(words, source, tree.root), `-idirafter${authorHeaders}`];
 }
 
 /** Gives `work` a patched tree inside `scratch`; nothing stays of it. */

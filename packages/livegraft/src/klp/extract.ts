@@ -4,6 +4,7 @@
  */
 import { STB } from '@livegraft/binfmt/elf/constants';
 import type { ElfSymbol } from '@livegraft/binfmt/elf/types';
+import { callbackNotFunction } from '../diagnostics/author.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/klp.ts';
 import { symbolUnresolved } from '../diagnostics/provenance.ts';
@@ -14,6 +15,7 @@ import { coldParent, isContentOnly } from '../objdiff/names.ts';
 import { fieldSize } from '../objdiff/relocations.ts';
 import { holdsDescriptors } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
+import { type Callback, callbacksOf, type NamedCallback, type State, statesOf } from './author.ts';
 import {
   functionOf,
   requireSameNumbering,
@@ -40,6 +42,10 @@ export interface Extraction {
     readonly size: number;
     readonly section: string;
   }[];
+  /** In the order of the units, and of the kinds within one. */
+  readonly callbacks: readonly Callback[];
+  /** By rising number. */
+  readonly states: readonly State[];
   readonly findings: readonly Diagnostic[];
 }
 
@@ -70,6 +76,8 @@ class Extractor {
   readonly #queue: Included[] = [];
   readonly #findings: Diagnostic[] = [];
   readonly #replaced: ReplacedFunction[] = [];
+  readonly #callbacks: Callback[] = [];
+  #states: readonly State[] = [];
   readonly #strings = new Map<string, Piece>();
   readonly #changed: ReadonlyMap<Atom, FunctionVerdict>;
   /** New global functions and variables of all units, which other units of the patch may refer to by name. */
@@ -109,10 +117,39 @@ class Extractor {
         this.#replaced.push({ unit, verdict, piece });
       }
     }
+    for (const unit of this.#units) {
+      const { callbacks, problems } = callbacksOf(unit);
+      this.#findings.push(...problems);
+      for (const callback of callbacks) await this.#takeCallback(callback);
+    }
+    const { states, problems } = statesOf(this.#units);
+    this.#states = states;
+    this.#findings.push(...problems);
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) await this.#follow(next);
     for (const unit of this.#units) this.#findings.push(...unknownTables(unit, (atom) => this.#included.has(atom)));
     const errors = this.#findings.filter((finding) => finding.severity === 'error');
     if (errors.length > 0) throw new LivegraftError(...(errors as [Diagnostic, ...Diagnostic[]]));
+  }
+
+  /** A callback is a root, as a replaced function is; it must be new, here or in another unit of the object. */
+  async #takeCallback({ unit, kind, name, target }: NamedCallback): Promise<void> {
+    const refuse = (): number => this.#findings.push(callbackNotFunction({ unit: unit.source, name, kind }));
+    if (target === undefined) return void refuse();
+    const fresh = target.kind === 'symbol' ? this.#newGlobals.get(target.symbol.name) : { unit, atom: target.atom };
+    const at = target.kind === 'symbol' ? target.addend : target.at;
+    if (
+      fresh === undefined ||
+      at !== 0 ||
+      fresh.atom.kind !== 'function' ||
+      fresh.unit.space.own !== unit.space.own ||
+      fresh.unit.diff.correlation.originalOf.has(fresh.atom)
+    )
+      return void refuse();
+    if (fresh.atom.role === 'once') {
+      this.#findings.push(say.initReference({ unit: unit.source, function: kind, symbol: name }));
+      return;
+    }
+    this.#callbacks.push({ unit, kind, name: fresh.atom.name, piece: this.#include(fresh.unit, fresh.atom).piece });
   }
 
   /** Runs a check; what it throws becomes a finding, so that a person sees all of them at once. */
@@ -138,6 +175,8 @@ class Extractor {
       data: all
         .filter(isData)
         .map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size, section: atom.section.name })),
+      callbacks: this.#callbacks,
+      states: this.#states,
       findings: this.#findings,
     };
   }
@@ -289,7 +328,8 @@ class Extractor {
           throw new LivegraftError(say.insideOfOther({ ...user, target: atom.name, offset: target.at }));
         }
         if (original === undefined) {
-          if (!branch) this.#findings.push(say.pointerEscapes({ ...user, target: atom.name }));
+          if (!branch && !unit.diff.author.lent.includes(atom.name))
+            this.#findings.push(say.pointerEscapes({ ...user, target: atom.name }));
           return here();
         }
         // a call goes straight to the new code; a stored address must stay the one that everybody knows

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GlueFacts, type GlueObject, newFunctionName, writeGlue } from './glue.ts';
+import { type GlueCallbacks, type GlueFacts, type GlueObject, newFunctionName, writeGlue } from './glue.ts';
 
 const facts: GlueFacts = {
   module: 'livegraft_fix',
@@ -41,5 +41,24 @@ describe('writeGlue', () => {
     const text = await writeGlue(facts, [vmlinux, { ...ext4, forget: true }]);
     expect(text).toContain('static void livegraft_forget(struct klp_object *obj)');
     expect(text.match(/\.callbacks = \{ \.post_unpatch = livegraft_forget \}/g)).toHaveLength(1);
+  });
+
+  test('callbacks: a row for each unit; what is forgotten is the first row, so that it is forgotten last', async () => {
+    const row = (source: string, functions: GlueCallbacks['functions']): GlueCallbacks => ({ source, functions });
+    const text = await writeGlue({ ...facts, states: [{ id: 7, version: 2 }] }, [
+      { ...vmlinux, callbacks: [row('a.c', { pre_patch: 'f', post_unpatch: 'g' }), row('b.c', { pre_patch: 'h' })] },
+      { ...ext4, forget: true, callbacks: [row('c.c', { post_patch: 'i' })] },
+    ]);
+    expect(text).toContain('extern int livegraft_callback_2(struct klp_object *obj);\t/* b.c: h */');
+    expect(text).toMatch(
+      /callbacks_0\[\] = \{.*\n\t\{ \.pre_patch = livegraft_callback_0, \.post_unpatch = livegraft_callback_1, \},.*\n\t\{ \.pre_patch = livegraft_callback_2, \},.*\n\t\{ \}/,
+    );
+    expect(text).toMatch(
+      /callbacks_1\[\] = \{.*\n\t\{ \.post_unpatch = livegraft_forget, \},\n\t\{ \.post_patch = livegraft_callback_3, \},.*\n\t\{ \}/,
+    );
+    expect(text).toContain('.callbacks = { .pre_patch = pre_patch_0, .post_unpatch = post_unpatch_0, },');
+    expect(text).toContain('.callbacks = { .post_patch = post_patch_1, .post_unpatch = post_unpatch_1, },');
+    expect(text).toContain('\t{ .id = 7UL, .version = 2U },\n\t{ }\n};');
+    expect(text).toContain('\t.states = states,\n');
   });
 });

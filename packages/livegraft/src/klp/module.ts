@@ -9,8 +9,18 @@ import { positionUnstable, symbolUnresolved } from '../diagnostics/provenance.ts
 import type { ExportedSymbol } from '../kernel/symvers.ts';
 import { roleOf } from '../objdiff/sections.ts';
 import { positionOf } from '../provenance/shipped.ts';
+import { callbackKinds } from '../support/author.ts';
+import { type LivegraftNote, noteSection, writeLivegraftNote } from '../support/livegraft-note.ts';
+import type { Callback } from './author.ts';
 import type { Extraction, ReplacedFunction } from './extract.ts';
-import { type GlueFacts, type GlueObject, newFunctionName, writeGlue } from './glue.ts';
+import {
+  callbackName,
+  type GlueCallbacks,
+  type GlueFacts,
+  type GlueObject,
+  newFunctionName,
+  writeGlue,
+} from './glue.ts';
 import { linkModule } from './link.ts';
 import type { Piece, PieceTarget } from './piece.ts';
 import { resolveOutside, type SymbolSpace } from './resolve.ts';
@@ -25,6 +35,8 @@ export interface ModuleRequest {
   readonly exports: ReadonlyMap<string, ExportedSymbol>;
   /** The core itself clears relocations when a patched module goes (since 6.3). */
   readonly coreClears: boolean;
+  /** What the module says of itself, but for what is known here only. */
+  readonly note: Omit<LivegraftNote, 'schema' | 'name' | 'replace' | 'states' | 'callbacks'>;
 }
 
 export interface BuiltModule {
@@ -40,11 +52,17 @@ export async function makeModule(request: ModuleRequest): Promise<BuiltModule> {
     throw new LivegraftError(say.nameTooLong({ what: 'The module name', name: request.facts.module, limit: 55 }));
   }
   const objects = glueObjects(extraction, request.coreClears);
-  const glue = await writeGlue(request.facts, objects);
+  const { states } = extraction;
+  const glue = await writeGlue({ ...request.facts, states }, objects);
   const object = readElf(await request.compile(glue));
   // the glue numbers functions object by object
   const inOrder = objects.flatMap((each) => extraction.replaced.filter((f) => f.unit.space.own.name === each.name));
-  const news = new Map(inOrder.map((f, n) => [newFunctionName(n), f.piece]));
+  const news = new Map([
+    ...inOrder.map((f, n): [string, Piece] => [newFunctionName(n), f.piece]),
+    ...objects
+      .flatMap(({ name }) => unitsIn(extraction.callbacks, name).flat())
+      .map((callback, n): [string, Piece] => [callbackName(n), callback.piece]),
+  ]);
   const gluePieces = await objectPieces(object, (name) => {
     const piece = news.get(name);
     return piece === undefined
@@ -53,7 +71,8 @@ export async function makeModule(request: ModuleRequest): Promise<BuiltModule> {
   });
   const pieces = [...extraction.pieces, ...gluePieces];
   const versions = versionsPiece(pieces, request.exports);
-  const loaded = versions === undefined ? pieces : [...pieces, versions];
+  const note = notePiece(request, objects);
+  const loaded = versions === undefined ? [...pieces, note] : [...pieces, versions, note];
   const buildId = createHash('sha1').update(linkModule(loaded)).digest();
   return { bytes: linkModule([...loaded, buildIdPiece(buildId)]), glue, buildId: buildId.toString('hex'), objects };
 }
@@ -64,6 +83,9 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
     const { name } = replaced.unit.space.own;
     byObject.set(name, [...(byObject.get(name) ?? []), replaced]);
   }
+  // the core takes an object without functions, as long as it has a list of them (klp_init_patch_early)
+  for (const { unit } of extraction.callbacks)
+    if (!byObject.has(unit.space.own.name)) byObject.set(unit.space.own.name, []);
   const applied = new Set(
     extraction.pieces.flatMap((piece) =>
       piece.relocations.map(({ target }) => (target.kind === 'klp' ? target.applyWith : '')),
@@ -72,6 +94,7 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
   const sorted = [...byObject].sort(([a], [b]) => (a === 'vmlinux' ? -1 : b === 'vmlinux' ? 1 : a < b ? -1 : 1));
   return sorted.map(([name, functions]) => ({
     name,
+    callbacks: unitsIn(extraction.callbacks, name).map(rowOf),
     forget: name !== 'vmlinux' && applied.has(name) && !coreClears,
     functions: functions.map((replaced) => ({
       name: replaced.verdict.original!.name,
@@ -79,6 +102,58 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
       source: replaced.unit.source,
     })),
   }));
+}
+
+/** The callbacks of an object, unit by unit, in the order of the kinds. */
+function unitsIn(callbacks: readonly Callback[], object: string): Callback[][] {
+  const byUnit = new Map<string, Callback[]>();
+  for (const callback of callbacks) {
+    if (callback.unit.space.own.name !== object) continue;
+    byUnit.set(callback.unit.source, [...(byUnit.get(callback.unit.source) ?? []), callback]);
+  }
+  return [...byUnit.values()];
+}
+
+function rowOf(callbacks: readonly Callback[]): GlueCallbacks {
+  return {
+    source: callbacks[0]!.unit.source,
+    functions: Object.fromEntries(callbacks.map(({ kind, name }) => [kind, name])),
+  };
+}
+
+/** `.note.livegraft`: what a loaded livepatch is, for whoever looks into /sys. */
+function notePiece({ facts, extraction, note }: ModuleRequest, objects: readonly GlueObject[]): Piece {
+  const callbacks = objects.flatMap(({ name, callbacks = [] }) => {
+    const kinds = callbackKinds.filter((kind) => callbacks.some(({ functions }) => functions[kind] !== undefined));
+    return kinds.length === 0 ? [] : [[name, kinds] as const];
+  });
+  const { livegraft, kernel, cves, patches } = note;
+  const bytes = writeLivegraftNote({
+    schema: 1,
+    name: facts.module,
+    livegraft,
+    kernel,
+    replace: facts.replace,
+    cves,
+    patches,
+    states: extraction.states,
+    ...(callbacks.length === 0 ? {} : { callbacks: Object.fromEntries(callbacks) }),
+  });
+  return sectionPiece(noteSection, SHT.NOTE, 4, bytes);
+}
+
+function sectionPiece(section: string, type: number, align: number, bytes: Uint8Array): Piece {
+  return {
+    section,
+    type,
+    flags: SHF.ALLOC,
+    align,
+    entsize: 0,
+    size: bytes.length,
+    bytes,
+    symbols: [],
+    relocations: [],
+  };
 }
 
 /**
@@ -149,17 +224,7 @@ function versionsPiece(pieces: readonly Piece[], exports: ReadonlyMap<string, Ex
     view.setUint32(i * 64, exports.get(name)!.crc, true);
     bytes.set(new TextEncoder().encode(name), i * 64 + 8);
   });
-  return {
-    section: '__versions',
-    type: SHT.PROGBITS,
-    flags: SHF.ALLOC,
-    align: 32,
-    entsize: 0,
-    size: bytes.length,
-    bytes,
-    symbols: [],
-    relocations: [],
-  };
+  return sectionPiece('__versions', SHT.PROGBITS, 32, bytes);
 }
 
 /** An ELF note that names this very module; /sys/module/NAME/notes shows it once it is loaded. */
@@ -171,15 +236,5 @@ function buildIdPiece(id: Uint8Array): Piece {
   view.setUint32(8, 3, true);
   bytes.set(new TextEncoder().encode('GNU'), 12);
   bytes.set(id, 16);
-  return {
-    section: '.note.gnu.build-id',
-    type: SHT.NOTE,
-    flags: SHF.ALLOC,
-    align: 4,
-    entsize: 0,
-    size: bytes.length,
-    bytes,
-    symbols: [],
-    relocations: [],
-  };
+  return sectionPiece('.note.gnu.build-id', SHT.NOTE, 4, bytes);
 }

@@ -1,17 +1,20 @@
 /** What a patch does to existing variables and constants: most of it a livepatch cannot carry. */
 import { SHT } from '@livegraft/binfmt/elf/constants';
+import { ignoreTooMuch } from '../diagnostics/author.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
+import { isNamed } from '../support/author.ts';
 import type { Atom, Reference, Target } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, isGlobal } from './correlate.ts';
 import type { LineShift } from './line-numbers.ts';
 import { isContentOnly, isOnceFlag, stem } from './names.ts';
-import { holdsDescriptors } from './sections.ts';
+import { family, holdsDescriptors } from './sections.ts';
 
 /**
  * Existing variables must be as they were. A changed constant that only this unit knows is taken apart from its old self:
  * the functions that use it then count as changed and bring the new one along, all of them or none.
+ * @param ignored variables that keep the value they have, as the patch says
  */
 export function settleData(
   unit: string,
@@ -19,12 +22,14 @@ export function settleData(
   patched: Side,
   named: Correlation,
   lines: LineShift,
-): { correlation: Correlation; findings: Diagnostic[] } {
+  ignored: readonly string[] = [],
+): { correlation: Correlation; findings: Diagnostic[]; ignoredData: ReadonlySet<string> } {
   const patchedOf = new Map(named.patchedOf);
   const originalOf = new Map(named.originalOf);
   const correlation: Correlation = { patchedOf, originalOf, evidence: named.evidence };
   const findings: Diagnostic[] = [];
   const reported = new Set<Atom>();
+  const ignoredData = new Set<string>();
   for (let again = true; again; ) {
     again = false;
     const comparison = new Comparison(original, patched, correlation, lines);
@@ -34,6 +39,13 @@ export function settleData(
       if (holdsDescriptors(a.section)) continue;
       const difference = comparison.difference(a, b);
       if (difference === undefined) continue;
+      if (ignored.some((name) => isNamed(b.name, name))) {
+        const what = moreThanItsValue(a, b, difference);
+        if (what !== undefined) findings.push(ignoreTooMuch({ unit, name: b.name, what }));
+        ignoredData.add(b.name);
+        reported.add(b);
+        continue;
+      }
       if (a.role === 'rodata' && b.role === 'rodata' && !isGlobal(a) && !isGlobal(b)) {
         patchedOf.delete(a);
         originalOf.delete(b);
@@ -53,7 +65,16 @@ export function settleData(
       );
     }
   }
-  return { correlation, findings: [...findings, ...lostState(unit, original, patched, correlation)] };
+  return { correlation, findings: [...findings, ...lostState(unit, original, patched, correlation)], ignoredData };
+}
+
+/** What of a change is not another initial value, so that code which was compiled for it cannot use the variable that is there. */
+function moreThanItsValue(a: Atom, b: Atom, difference: Difference): string | undefined {
+  if (a.size !== b.size) return `its size goes from ${a.size} to ${b.size} bytes`;
+  // zero and another value lie in different sections
+  const isPlain = ({ section }: Atom): boolean => /^\.(data|bss)$/.test(family(section.name));
+  if (difference.what !== 'section' || (isPlain(a) && isPlain(b))) return undefined;
+  return `it moves from ${a.section.name} to ${b.section.name}`;
 }
 
 /** True for an address that means something outside of the code it is used by: labels of a function do not. */

@@ -4,8 +4,11 @@
  */
 import { ET } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile } from '@livegraft/binfmt/elf/types';
+import { FormatError } from '@livegraft/binfmt/format-error';
+import * as sayAuthor from '../diagnostics/author.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/objdiff.ts';
+import { type AuthorEntries, isNamed, readAuthorEntries } from '../support/author.ts';
 import { type Atom, cutObject, type UnitObject } from './atoms.ts';
 import { Comparison, type Difference, type Side } from './compare.ts';
 import { type Correlation, correlate, isGlobal } from './correlate.ts';
@@ -25,6 +28,10 @@ export interface FunctionVerdict {
   readonly patched?: Atom;
   /** Why it is not unchanged: its own first difference, or its cold part's. */
   readonly why?: Cause;
+  /** Changed only because the patch says so (LIVEGRAFT_INCLUDE). */
+  readonly forced?: true;
+  /** Unchanged only because the patch says so (LIVEGRAFT_IGNORE). */
+  readonly ignored?: true;
 }
 
 export interface Cause {
@@ -41,6 +48,8 @@ export interface Diff {
   readonly correlation: Correlation;
   readonly comparison: Comparison;
   readonly functions: readonly FunctionVerdict[];
+  /** What the patch says by livegraft.h. */
+  readonly author: AuthorEntries;
   /** Of severity `error` where the change cannot be carried by a live patch. */
   readonly findings: readonly Diagnostic[];
 }
@@ -62,35 +71,97 @@ export function diffObjects(unit: string, before: ElfFile, after: ElfFile, { mar
       }),
     );
   }
+  const author = readAuthor(unit, before, after);
   const original = openSide(unit, before);
   const patched = openSide(unit, after);
   const named = correlate(original.object, patched.object);
   // a function that ftrace cannot reach is replaced by way of its callers: it counts as new, and they as changed
   const unreachable = new Set<Atom>();
   const lines = new LineShift(original, patched, named, { code: !marked });
-  let settled = settle(unit, original, patched, named, lines);
+  let settled = settle(unit, original, patched, named, lines, author);
   for (
     let more = beyondFtrace(original, settled.functions);
     more.length > 0;
     more = beyondFtrace(original, settled.functions)
   ) {
     for (const atom of more) unreachable.add(atom);
-    settled = settle(unit, original, patched, without(named, unreachable), lines);
+    settled = settle(unit, original, patched, without(named, unreachable), lines, author);
   }
   const { correlation, comparison, functions, findings: dataFindings } = settled;
   const findings = [
     ...dataFindings,
+    ...authorFindings(unit, author, original, functions, settled.ignoredData),
     ...onceFindings(unit, functions, original, patched, comparison),
     ...registryFindings(unit, original, patched, comparison),
     ...unnamedFindings(unit, original, patched, comparison),
   ];
-  return { unit, original, patched, correlation, comparison, functions, findings };
+  return { unit, original, patched, correlation, comparison, functions, author, findings };
 }
 
-function settle(unit: string, original: Side, patched: Side, named: Correlation, lines: LineShift) {
-  const { correlation, findings } = settleData(unit, original, patched, named, lines);
+function settle(
+  unit: string,
+  original: Side,
+  patched: Side,
+  named: Correlation,
+  lines: LineShift,
+  author: AuthorEntries,
+) {
+  const ignored = author.ignored.map(({ name }) => name);
+  const { correlation, findings, ignoredData } = settleData(unit, original, patched, named, lines, ignored);
   const comparison = new Comparison(original, patched, correlation, lines);
-  return { correlation, comparison, findings, functions: verdicts(original, patched, correlation, comparison) };
+  const functions = verdicts(original, patched, correlation, comparison).map((f) => asAsked(f, author));
+  return { correlation, comparison, findings, ignoredData, functions };
+}
+
+/** A verdict after LIVEGRAFT_INCLUDE and LIVEGRAFT_IGNORE. */
+function asAsked(verdict: FunctionVerdict, { forced, ignored }: AuthorEntries): FunctionVerdict {
+  const { name, original, patched } = verdict;
+  if (original === undefined || patched === undefined) return verdict;
+  if (verdict.verdict === 'changed' && ignored.some((each) => isNamed(name, each.name)))
+    return { name, original, patched, verdict: 'unchanged', ignored: true };
+  if (verdict.verdict === 'unchanged' && forced.some((each) => isNamed(name, each)))
+    return { name, original, patched, verdict: 'changed', forced: true };
+  return verdict;
+}
+
+/** What the patch says; the original must say nothing. */
+function readAuthor(unit: string, before: ElfFile, after: ElfFile): AuthorEntries {
+  try {
+    if (readAuthorEntries(before).section !== undefined) throw new LivegraftError(sayAuthor.authorInOriginal({ unit }));
+    return readAuthorEntries(after);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new LivegraftError(sayAuthor.authorUnreadable({ unit, what: error.message }));
+  }
+}
+
+function authorFindings(
+  unit: string,
+  { forced, ignored }: AuthorEntries,
+  original: Side,
+  functions: readonly FunctionVerdict[],
+  ignoredData: ReadonlySet<string>,
+): Diagnostic[] {
+  const exists = (name: string, isKind: (atom: Atom) => boolean): boolean =>
+    original.object.atoms.some((atom) => isKind(atom) && atom.symbols.some((symbol) => isNamed(symbol.name, name)));
+  return [
+    ...forced.flatMap((name) => {
+      if (!exists(name, ({ kind }) => kind === 'function'))
+        return [sayAuthor.authorNameUnknown({ unit, name, macro: 'LIVEGRAFT_INCLUDE', what: 'function' })];
+      return functions.some((f) => f.forced === true && isNamed(f.name, name))
+        ? [sayAuthor.functionForced({ unit, name })]
+        : [];
+    }),
+    ...ignored.flatMap(({ name, reason }) => {
+      if (reason.trim() === '') return [sayAuthor.ignoreWithoutReason({ unit, name })];
+      if (!exists(name, ({ kind }) => kind === 'function' || kind === 'data'))
+        return [sayAuthor.authorNameUnknown({ unit, name, macro: 'LIVEGRAFT_IGNORE', what: 'function or variable' })];
+      const isUsed =
+        functions.some((f) => f.ignored === true && isNamed(f.name, name)) ||
+        [...ignoredData].some((each) => isNamed(each, name));
+      return [isUsed ? sayAuthor.changeIgnored({ unit, name, reason }) : sayAuthor.ignoreNeedless({ unit, name })];
+    }),
+  ];
 }
 
 /** Changed functions that only this unit knows, and that were compiled without an ftrace entry (`inline`, notrace, noinstr). */

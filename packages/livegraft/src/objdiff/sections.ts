@@ -49,8 +49,8 @@ const fragments = new Set(['.altinstr_replacement', '.altinstr_aux', '.fixup', '
 const ordinary = /^\.(ref\.)?(data|rodata|bss)($|[._])/;
 /** Descriptors of pr_debug(): the loader registers a module's own (kernel/module/main.c). */
 const descriptors = new Set(['__dyndbg', '__verbose']);
-/** For unwinders in user space, debuggers and indexes: nothing in the kernel acts on them. */
-const unread = /^\.(eh_frame|sframe|orc_header|printk_index|discard|note|llvm)/;
+/** For unwinders in user space, debuggers, indexes and livegraft itself (livegraft.h): nothing in the kernel acts on them. */
+const unread = /^\.(eh_frame|sframe|orc_header|printk_index|discard|note|llvm|livegraft$)/;
 const once =
   /^\.(init|exit|meminit|memexit|head|cpuinit|devinit)\.|^\.(init|exit)\.(text|data|rodata)|^\.ref\.data\.init|^\.data\.\.init_percpu/;
 

@@ -14,7 +14,25 @@ export interface PatchFunction {
   readonly offset: number;
 }
 
-interface Spot {
+export interface PatchState {
+  readonly id: bigint;
+  readonly version: number;
+}
+
+export interface PatchObject {
+  readonly name: string;
+  /** Its struct klp_object. */
+  readonly spot: Spot;
+}
+
+export interface PatchStructs {
+  readonly functions: PatchFunction[];
+  readonly objects: PatchObject[];
+  readonly states: PatchState[];
+  readonly replace: boolean;
+}
+
+export interface Spot {
   readonly section: ElfSection;
   readonly offset: number;
 }
@@ -25,7 +43,7 @@ export class StructureError extends Error {
 }
 
 /** The functions that the module replaces, in the order of its tables. Throws StructureError, FormatError. */
-export function readPatchStructs(module: LivepatchModule, btf: Btf): { functions: PatchFunction[]; objects: string[] } {
+export function readPatchStructs(module: LivepatchModule, btf: Btf): PatchStructs {
   const [klpPatch, klpObject, klpFunc] = ['klp_patch', 'klp_object', 'klp_func'].map((name) => layoutOf(btf, name));
   const patch = findPatch(module);
   requireRoom(patch, klpPatch!.size, 'struct klp_patch');
@@ -35,7 +53,7 @@ export function readPatchStructs(module: LivepatchModule, btf: Btf): { functions
   let object = pointer(module, patch, klpPatch!.at('objs'));
   if (object === undefined) throw new StructureError('klp_patch.objs is NULL');
   const functions: PatchFunction[] = [];
-  const objects: string[] = [];
+  const objects: PatchObject[] = [];
   for (; ; object = { ...object, offset: object.offset + klpObject!.size }) {
     requireRoom(object, klpObject!.size, 'struct klp_object');
     const namePointer = pointer(module, object, klpObject!.at('name'));
@@ -44,8 +62,8 @@ export function readPatchStructs(module: LivepatchModule, btf: Btf): { functions
     if (func === undefined) throw new StructureError('klp_object.funcs is NULL');
     const name = namePointer === undefined ? 'vmlinux' : module.text(namePointer.section, namePointer.offset);
     if (name === undefined || name.length > 55) throw new StructureError('klp_object.name is no name of a module');
-    if (objects.includes(name)) throw new StructureError(`two objects are called ${name}`);
-    objects.push(name);
+    if (objects.some((other) => other.name === name)) throw new StructureError(`two objects are called ${name}`);
+    objects.push({ name, spot: object });
     for (; ; func = { ...func, offset: func.offset + klpFunc!.size }) {
       requireRoom(func, klpFunc!.size, 'struct klp_func');
       const old = pointer(module, func, klpFunc!.at('old_name'));
@@ -61,7 +79,28 @@ export function readPatchStructs(module: LivepatchModule, btf: Btf): { functions
       functions.push({ object: name, oldName, oldPosition: position, section: made.section, offset: made.offset });
     }
   }
-  return { functions, objects };
+  if (patch.section.data.length === 0) throw new StructureError('struct klp_patch is empty');
+  const replace = patch.section.data[patch.offset + klpPatch!.at('replace')] !== 0;
+  return { functions, objects, states: readStates(module, btf, patch), replace };
+}
+
+/** struct klp_state, up to the one without a number. */
+function readStates(module: LivepatchModule, btf: Btf, patch: Spot): PatchState[] {
+  let spot = pointer(module, patch, layoutOf(btf, 'klp_patch').at('states'));
+  if (spot === undefined) return [];
+  const layout = layoutOf(btf, 'klp_state');
+  const states: PatchState[] = [];
+  for (; ; spot = { ...spot, offset: spot.offset + layout.size }) {
+    requireRoom(spot, layout.size, 'struct klp_state');
+    const view = new DataView(spot.section.data.buffer, spot.section.data.byteOffset, spot.section.data.length);
+    const id = view.getBigUint64(spot.offset + layout.at('id'), true);
+    if (id === 0n) return states;
+    states.push({ id, version: view.getUint32(spot.offset + layout.at('version'), true) });
+  }
+}
+
+export function spotIsZero({ section, offset }: Spot, at: number, size: number): boolean {
+  return section.data.subarray(offset + at, offset + at + size).every((byte) => byte === 0);
 }
 
 /** What init_module() hands to klp_enable_patch(): the only writable thing it refers to. */
@@ -84,16 +123,18 @@ function findPatch(module: LivepatchModule): Spot {
 }
 
 function requireRoom({ section, offset }: Spot, size: number, what: string): void {
-  if (offset < 0 || offset + size > section.size || section.data.length === 0)
+  if (offset < 0 || offset + size > section.size)
     throw new StructureError(`${what} at 0x${offset.toString(16)} leaves ${section.name}`);
 }
 
+/** A section without bytes is zero throughout: a list without functions. */
 function word({ section, offset }: Spot, at: number): number {
+  if (section.data.length === 0) return 0;
   const view = new DataView(section.data.buffer, section.data.byteOffset, section.data.length);
   return Number(view.getBigUint64(offset + at, true));
 }
 
-function pointer(module: LivepatchModule, spot: Spot, at: number): Spot | undefined {
+export function pointer(module: LivepatchModule, spot: Spot, at: number): Spot | undefined {
   const field = module.fieldAt(spot.section, spot.offset + at);
   if (field === undefined) {
     if (word(spot, at) === 0) return undefined;

@@ -2,6 +2,7 @@
 import { SHF } from '@livegraft/binfmt/elf/constants';
 import type { ElfRelocation } from '@livegraft/binfmt/elf/types';
 import { FormatError } from '@livegraft/binfmt/format-error';
+import { type AuthorEntries, isNamed as isNamedBySource, readAuthorEntries } from '../support/author.ts';
 import { decode, type Operand } from './decode.ts';
 import type { ShippedKernel } from './kernel.ts';
 import { type Item, isNumbered, isPcRelative, type Meaning, plainName, UnitFile, widthOf } from './object.ts';
@@ -23,6 +24,8 @@ export class CheckedUnit {
   readonly proof: UnitFile;
   readonly original: UnitFile;
   readonly patched: UnitFile;
+  /** What the patch says by livegraft.h. */
+  readonly author: AuthorEntries;
   /** Functions of the patched object that the module puts in the place of others. */
   readonly replaced = new Set<Item>();
   readonly #kernel: ShippedKernel;
@@ -36,6 +39,7 @@ export class CheckedUnit {
     this.proof = new UnitFile(proof);
     this.original = new UnitFile(original);
     this.patched = new UnitFile(patched);
+    this.author = readAuthorEntries(this.patched.elf);
     this.#kernel = kernel;
   }
 
@@ -118,6 +122,11 @@ export class CheckedUnit {
   unchanged(item: Item, old: Item): boolean {
     const known = this.#same.get(item);
     if (known !== undefined) return known;
+    // a change that the patch leaves out: the code stays, and a variable that has room for the same keeps its value
+    const isIgnored = this.author.ignored.some(({ name }) =>
+      item.symbols.some((symbol) => isNamedBySource(symbol.name, name)),
+    );
+    if (isIgnored && (item.kind === 'function' || item.size === old.size)) return true;
     // against circles: what is being compared counts as equal
     this.#same.set(item, true);
     const same = sameContent(this.patched, item, this.original, old);

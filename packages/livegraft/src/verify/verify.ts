@@ -6,6 +6,7 @@ import { FormatError } from '@livegraft/binfmt/format-error';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/verify.ts';
 import type { KernelImage } from '../kernel/image.ts';
+import { checkNote, checkStates, matchCallbacks, readCallbacks } from './callbacks.ts';
 import { ShippedKernel, samePlace } from './kernel.ts';
 import { checkLoadable } from './loadable.ts';
 import { MeaningCheck } from './meaning.ts';
@@ -55,14 +56,18 @@ function verify(input: VerifyInput): Verification {
   const { btf } = image;
   const kernel = new ShippedKernel(image, input.modules);
   const module = new LivepatchModule(input.module, kernel);
-  const { functions, objects } = readPatchStructs(module, btf);
+  const structs = readPatchStructs(module, btf);
+  const { functions } = structs;
+  const objects = structs.objects.map(({ name }) => name);
+  const units = input.units.map((unit) => new CheckedUnit(unit, kernel));
   const problems: Diagnostic[] = [
     ...checkLoadable({ module, kernel, btf, vermagic, objects, functions }),
     ...sameAsManifest(input, functions),
+    ...checkStates(structs.states, units),
+    ...checkNote(module, image.buildId, structs),
   ].map((each) => say.moduleNotLoadable({ ...each }));
   if (problems.length > 0) return { functions: [], problems };
 
-  const units = input.units.map((unit) => new CheckedUnit(unit, kernel));
   const found: FunctionCount[] = [];
   const check = new MeaningCheck(module, kernel, btf, units);
   const wrong = (unit: string, name: string, meant: string, is: string): number =>
@@ -93,6 +98,14 @@ function verify(input: VerifyInput): Verification {
     return [{ unit, item, ...each }];
   });
   for (const { unit, item, section, offset } of roots) found.push(check.follow(unit, item, section, offset));
+  for (const { name, spot } of structs.objects) {
+    const callbacks = matchCallbacks(name, readCallbacks(module, btf, spot), units, wrong);
+    for (const { unit, item, spot } of callbacks) found.push(check.follow(unit, item, spot.section, spot.offset));
+  }
+  // an object without any registered callback must not have one in the source
+  for (const unit of units)
+    if (unit.author.callbacks.length > 0 && !objects.includes(unit.object))
+      wrong(unit.source, 'klp_object.callbacks', `the object ${unit.object}`, 'no such object');
   check.finish();
   problems.push(...check.deviations.map((deviation) => say.moduleWrong({ ...deviation })));
   for (const unit of units) {

@@ -18,6 +18,8 @@ export type Cause =
   | { readonly kind: 'beyond-ftrace'; readonly name: string }
   /** The function itself changed, and ftrace cannot reach it. */
   | { readonly kind: 'unreachable' }
+  /** The patch asks for it (LIVEGRAFT_INCLUDE). */
+  | { readonly kind: 'forced' }
   /** A table says something else about its code. */
   | { readonly kind: 'table'; readonly table: string }
   | { readonly kind: 'section'; readonly before: string; readonly after: string }
@@ -78,6 +80,8 @@ function sayFirst(cause: Cause): string {
       return `uses ${cause.name}(), out of reach for ftrace`;
     case 'unreachable':
       return 'changed, and ftrace cannot reach it: its callers are replaced';
+    case 'forced':
+      return 'replaced because the patch asks for it (LIVEGRAFT_INCLUDE)';
     case 'table':
       return `has another entry in ${cause.table}`;
     case 'section':

@@ -49,9 +49,10 @@ function causesOfNew(context: Context, atom: Atom): readonly Cause[] {
 
 function causesOfChanged(
   context: Context,
-  { name, original, patched, why }: FunctionVerdict,
+  { name, original, patched, why, forced }: FunctionVerdict,
   divergence: Divergence | undefined,
 ): readonly Cause[] {
+  if (forced === true) return [{ kind: 'forced' }];
   const { difference, part } = why!;
   const base = baseName(name);
   if (base !== name && context.has(base, 'changed'))

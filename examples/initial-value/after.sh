@@ -1,0 +1,2 @@
+set -e
+grep -x 2097152 /proc/sys/fs/pipe-max-size
