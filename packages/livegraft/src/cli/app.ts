@@ -2,13 +2,17 @@
 import { buildApplication, buildRouteMap } from '@stricli/core';
 import { version } from '../version.ts';
 import { blockers } from './commands/blockers.ts';
+import { boot } from './commands/boot.ts';
 import { buildBundle } from './commands/build.ts';
 import { demo } from './commands/demo.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
+import { disable, enable } from './commands/enable.ts';
+import { journal } from './commands/journal.ts';
 import { kernelAdd, kernelFetch, kernelList, kernelRemove, kernelShow } from './commands/kernel.ts';
 import { load } from './commands/load.ts';
 import { metrics } from './commands/metrics.ts';
+import { quarantine } from './commands/quarantine.ts';
 import { revert, unload } from './commands/revert.ts';
 import { list, status } from './commands/status.ts';
 import { tryBundles } from './commands/try.ts';
@@ -39,6 +43,11 @@ export const app = buildApplication<Context>(
       load,
       revert,
       unload,
+      enable,
+      disable,
+      boot,
+      journal,
+      quarantine,
       status,
       list,
       watch,

@@ -34,6 +34,11 @@ export interface GuestOptions {
   readonly oopsPanics?: boolean;
   /** A host folder for 9p. */
   readonly share?: string;
+  /** A file that becomes the guest’s disk, raw: what is written there stays. */
+  readonly disk?: string;
+  /** These two: see `Machine` in qemu.ts. */
+  readonly instructionClock?: number;
+  readonly parallel?: boolean;
   /** Seconds until the guest must have said hello; emulation on a busy machine is slow. */
   readonly bootTimeout?: number;
   /** Seconds without a sign of life after which the guest counts as hung. */
@@ -93,6 +98,9 @@ export async function runGuest(options: GuestOptions, hooks: GuestHooks): Promis
     memory: options.memory ?? 1024,
     append: commandLine(options),
     ...(options.share === undefined ? {} : { share: options.share }),
+    ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
+    ...(options.instructionClock === undefined ? {} : { instructionClock: options.instructionClock }),
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
   });
   try {
     const log = new ConsoleLog();

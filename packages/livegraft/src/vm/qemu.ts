@@ -25,6 +25,12 @@ export interface Machine {
   readonly append: string;
   /** A host folder the guest can mount over 9p, read-only, by the tag `host`. */
   readonly share?: string;
+  /** The guest's clocks count instructions, 2^n nanoseconds each: what it measures then does not depend on how busy the host is. Emulation and one CPU only. */
+  readonly instructionClock?: number;
+  /** Processors that run at the same time, a thread of the host each. Emulation only, and for measurements only: see `qemuArguments`. */
+  readonly parallel?: boolean;
+  /** A file that the guest sees as a disk, /dev/vda with virtio_blk, and may write to. */
+  readonly disk?: string;
 }
 
 export interface Qemu {
@@ -85,7 +91,13 @@ function qemuArguments(machine: Machine): string[] {
   return [
     ...['-machine', 'pc', '-nodefaults', '-display', 'none', '-no-reboot', '-no-user-config'],
     // Patching hot code under thread=multi can leave a CPU spinning on a stale breakpoint byte.
-    ...['-accel', machine.accel === 'tcg' ? 'tcg,thread=single' : 'kvm', '-cpu', 'max'],
+    ...[
+      '-accel',
+      machine.accel === 'tcg' ? `tcg,thread=${machine.parallel === true ? 'multi' : 'single'}` : 'kvm',
+      '-cpu',
+      'max',
+    ],
+    ...(machine.instructionClock === undefined ? [] : ['-icount', `shift=${machine.instructionClock},sleep=off`]),
     ...['-smp', String(machine.cpus), '-m', `${machine.memory}M`],
     ...['-kernel', machine.kernel, '-initrd', `/proc/self/fd/${fd.initramfs}`, '-append', machine.append],
     ...socket('console'),
@@ -100,6 +112,7 @@ function qemuArguments(machine: Machine): string[] {
     ...socket('monitor'),
     ...['-mon', 'chardev=monitor,mode=readline'],
     ...(machine.share === undefined ? [] : sharedFolder(machine.share)),
+    ...(machine.disk === undefined ? [] : disk(machine.disk)),
   ];
 }
 
@@ -109,6 +122,13 @@ function sharedFolder(path: string): string[] {
   return [
     ...['-fsdev', `local,id=host,path=${value},security_model=none,readonly=on,multidevs=remap`],
     ...['-device', 'virtio-9p-pci,fsdev=host,mount_tag=host'],
+  ];
+}
+
+function disk(path: string): string[] {
+  return [
+    ...['-drive', `file=${path.replaceAll(',', ',,')},format=raw,if=none,id=disk`],
+    ...['-device', 'virtio-blk-pci,drive=disk'],
   ];
 }
 

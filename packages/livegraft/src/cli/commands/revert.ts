@@ -1,8 +1,8 @@
 /** livegraft revert and livegraft unload: back to the code the kernel was booted with. */
 import { buildCommand } from '@stricli/core';
-import { type CommonFlags, commonFlags, perform } from '../command.ts';
+import { type CommonFlags, commonFlags, perform, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
-import { exitOf, functionsOf, movedWords, requireRoot, seconds, withKernelLock } from '../host.ts';
+import { exitOf, functionsOf, movedWords, requireRoot, seconds } from '../host.ts';
 
 const subject = {
   kind: 'tuple',
@@ -36,29 +36,42 @@ export const revert = buildCommand<RevertFlags, [string], Context>({
   },
   async func({ keepModule = false, timeout, ...flags }, word) {
     await perform(this, 'revert', flags, async (session) => {
-      const [{ hostRoots: roots }, { findSubject }, { revert: run, unknown }, { readLivepatch }] = await Promise.all([
+      const [
+        { hostRoots: roots },
+        { findSubject },
+        { revert: run, unknown },
+        { readLivepatch },
+        { attempt },
+        { changeKernel },
+      ] = await Promise.all([
         import('../../host/roots.ts'),
         import('../../live/subject.ts'),
         import('../../live/revert.ts'),
         import('../../host/livepatch.ts'),
+        import('../../live/attempt.ts'),
+        import('../journal.ts'),
       ]);
       requireRoot('revert');
-      return withKernelLock(session, async () => {
+      return changeKernel(session, roots, async ({ journal, told }) => {
         const { name } = await findSubject(roots, word);
         const { progress, signal, print, style } = session;
         const loaded = readLivepatch(roots, name);
         if (loaded === undefined) throw unknown(roots, name);
+        if (!session.json) tellProblems(told, session.verbose);
         print(`Taking ${name} back: ${functionsOf(loaded)} as shipped again`);
-        const reverted = await run({ roots, name, keepModule, timeout, progress, signal });
+        const facts = { action: 'revert', name, ...moduleIdOf(loaded) } as const;
+        const { result: reverted, troubles } = await attempt(journal, facts, (mark) =>
+          run({ roots, name, keepModule, timeout, progress, signal, mark }),
+        );
         const { outcome, transition, unloaded, problems } = reverted;
         if (outcome === 'reverted') {
           const module = unloaded ? 'its module is unloaded' : 'its module is still loaded';
           print(`${style(['green', 'bold'], `${name} is reverted`)}: ${movedWords(transition)}; ${module}`);
         } else print(`${style('yellow', `${name} is in transition`)}; follow it: livegraft watch ${name}`);
         return {
-          result: { name, ...reverted },
+          result: { name, ...reverted, findings: told },
           exit: exitOf(problems, signal.aborted && outcome !== 'reverted'),
-          diagnostics: problems,
+          diagnostics: [...problems, ...troubles],
         };
       });
     });
@@ -69,23 +82,36 @@ export const unload = buildCommand<CommonFlags, [string], Context>({
   docs: {
     brief: 'Unload the module of a livepatch that was reverted or replaced',
     fullDescription:
-      'Never while its code may run: for a livepatch that is enabled, see `livegraft revert`.\n\nExample: livegraft unload livegraft_fix',
+      'Never while its code may run: for a livepatch that is enabled, see `livegraft revert`. One that replaced functions on the way of dying tasks (do_exit and the like) is unloaded after half a minute.\n\nExample: livegraft unload livegraft_fix',
   },
   parameters: { flags: commonFlags, positional: subject },
   async func(flags, word) {
     await perform(this, 'unload', flags, async (session) => {
-      const [{ hostRoots: roots }, { findSubject }, { unload: run }] = await Promise.all([
-        import('../../host/roots.ts'),
-        import('../../live/subject.ts'),
-        import('../../live/revert.ts'),
-      ]);
+      const [{ hostRoots: roots }, { findSubject }, { unload: run }, { attempt }, { readModule }, { changeKernel }] =
+        await Promise.all([
+          import('../../host/roots.ts'),
+          import('../../live/subject.ts'),
+          import('../../live/revert.ts'),
+          import('../../live/attempt.ts'),
+          import('../../host/modules.ts'),
+          import('../journal.ts'),
+        ]);
       requireRoot('unload');
-      return withKernelLock(session, async () => {
+      return changeKernel(session, roots, async ({ journal, told }) => {
+        if (!session.json) tellProblems(told, session.verbose);
         const { name } = await findSubject(roots, word);
-        await session.progress.step(`Unload ${name}`, () => run(roots, name));
+        const facts = { action: 'unload', name, ...moduleIdOf(readModule(roots, name)) } as const;
+        const { troubles } = await attempt(journal, facts, async () => {
+          await session.progress.step(`Unload ${name}`, () => run(roots, name, session.signal));
+          return { outcome: 'unloaded', problems: [] };
+        });
         session.print(`${name} is unloaded`);
-        return { result: { name } };
+        return { result: { name, findings: told }, diagnostics: troubles };
       });
     });
   },
 });
+
+function moduleIdOf(loaded: { readonly buildId?: string } | undefined): { moduleId?: string } {
+  return loaded?.buildId === undefined ? {} : { moduleId: loaded.buildId };
+}

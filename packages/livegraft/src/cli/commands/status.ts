@@ -1,5 +1,6 @@
 /** livegraft status and livegraft list: what is loaded here, from the kernel itself. */
 import { buildCommand } from '@stricli/core';
+import type { Standing } from '../../live/boot.ts';
 import type { HostStatus, LivepatchStatus } from '../../live/status.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -33,17 +34,22 @@ export const status = buildCommand<Flags, string[], Context>({
   },
   async func({ check = false, ...flags }, ...words) {
     await perform(this, 'status', flags, async (session) => {
-      const [{ hostRoots: roots }, { findSubject }, { readStatus, checkStatus }, { unknown }] = await Promise.all([
-        import('../../host/roots.ts'),
-        import('../../live/subject.ts'),
-        import('../../live/status.ts'),
-        import('../../live/revert.ts'),
-      ]);
+      const [{ hostRoots: roots }, { findSubject }, { readStatus, checkStatus }, { unknown }, live] = await Promise.all(
+        [
+          import('../../host/roots.ts'),
+          import('../../live/subject.ts'),
+          import('../../live/status.ts'),
+          import('../../live/revert.ts'),
+          import('../../live/boot.ts'),
+        ],
+      );
       const subjects = await Promise.all(words.map((word) => findSubject(roots, word)));
       const whole = await readStatus(roots, isRoot());
       const names = subjects.map(({ name }) => name);
       const is = (name: string): boolean => names.length === 0 || names.includes(name);
-      const shown: HostStatus = {
+      const standing = await live.readStanding(roots);
+      const shown: HostStatus & Standing = {
+        ...standing,
         ...whole,
         livepatches: whole.livepatches.filter(({ name }) => is(name)),
         leftovers: whole.leftovers.filter(is),
@@ -52,9 +58,15 @@ export const status = buildCommand<Flags, string[], Context>({
       const missing = names.find(
         (name) => !shown.leftovers.includes(name) && !shown.livepatches.some((each) => each.name === name),
       );
-      if (missing !== undefined && !check) throw unknown(roots, missing);
-      if (!(check && (flags.quiet ?? false))) show(shown, session);
-      const problems = check ? checkStatus(whole, subjects) : [];
+      if (missing !== undefined && !check && !standing.enabled.some((each) => each.name === missing))
+        throw unknown(roots, missing);
+      if (!(check && (flags.quiet ?? false))) {
+        show(shown, session);
+        showStanding(shown, session);
+      }
+      const problems = check
+        ? [...checkStatus(whole, subjects), ...(subjects.length === 0 ? live.checkStanding(standing) : [])]
+        : [];
       return { result: shown, exit: exitOf(problems, false), diagnostics: problems };
     });
   },
@@ -69,11 +81,13 @@ export const list = buildCommand<CommonFlags, [], Context>({
   parameters: { flags: commonFlags },
   async func(flags) {
     await perform(this, 'list', flags, async ({ print, style }) => {
-      const [{ hostRoots: roots }, { readStatus }] = await Promise.all([
+      const [{ hostRoots: roots }, { readStatus }, { readStanding }] = await Promise.all([
         import('../../host/roots.ts'),
         import('../../live/status.ts'),
+        import('../../live/boot.ts'),
       ]);
       const { livepatches, leftovers } = await readStatus(roots, false);
+      const { suspects } = await readStanding(roots);
       const rows = [
         ...livepatches.map((each) => [
           each.name,
@@ -88,8 +102,18 @@ export const list = buildCommand<CommonFlags, [], Context>({
           `its module is left: livegraft unload ${name}`,
         ]),
       ];
+      rows.push(
+        ...suspects
+          .filter(({ quarantined, name }) => quarantined && !rows.some(([first]) => first === name))
+          .map(({ name, moduleId }) => [
+            name,
+            style('red', 'not here'.padEnd('disabling'.length)),
+            moduleId.slice(0, 12),
+            'quarantined: livegraft quarantine',
+          ]),
+      );
       print(rows.length === 0 ? 'No livepatch is loaded' : table(rows));
-      return { result: { livepatches, leftovers } };
+      return { result: { livepatches, leftovers, quarantined: suspects.filter((each) => each.quarantined) } };
     });
   },
 });
@@ -103,6 +127,26 @@ function show(status: HostStatus, { print, style }: Session): void {
   }
   for (const name of status.leftovers)
     print(`${style('bold', name)}  reverted; its module is still loaded: livegraft unload ${name}`);
+}
+
+/** What livegraft's own files say; nothing where they say nothing. */
+function showStanding({ enabled, off, suspects, attempts, damaged }: Standing, { print, style }: Session): void {
+  for (const { name, why = '' } of enabled.filter(({ loaded }) => !loaded))
+    print(`${style('bold', name)}  ${style('yellow', 'enabled, not loaded')}: ${why}`);
+  if (off !== null && enabled.length > 0) print(`The next boot loads nothing: ${off}`);
+  for (const { name, quarantined, times } of suspects) {
+    const state = quarantined ? style('red', 'quarantined') : style('yellow', 'suspected');
+    print(
+      `${style('bold', name)}  ${state}: the machine went down ${plural(times.length, 'time')} during an attempt; livegraft quarantine ${name}`,
+    );
+  }
+  for (const { name, action, how, pid, step } of attempts) {
+    if (how === 'killed') print(`An earlier ${action} of ${name} (process ${pid}) was killed after “${step}”`);
+    if (how === 'running') print(`A ${action} of ${name} goes on (process ${pid}), after “${step}”`);
+    if (how === 'down') print(`The machine went down during ${action} of ${name}, after “${step}”`);
+  }
+  if (damaged.length > 0)
+    print(style('yellow', `The journal cannot be read in line ${damaged.join(', ')}: livegraft journal`));
 }
 
 /** The whole in one line, the worst first. */

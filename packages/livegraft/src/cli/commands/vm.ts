@@ -1,4 +1,7 @@
 /** livegraft vm: a command or a shell in a kernel of the cache. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import { buildCommand } from '@stricli/core';
@@ -10,6 +13,7 @@ import { type GuestFlags, guestFlags } from '../guest-flags.ts';
 interface Flags extends CommonFlags, GuestFlags {
   readonly module?: string[];
   readonly share: boolean;
+  readonly disk?: string;
 }
 
 const shareNeedsModules = define<{ kernel: string }>('vm-share-needs-modules', {
@@ -43,6 +47,13 @@ export const vm = buildCommand<Flags, string[], Context>({
         placeholder: 'NAME',
       },
       share: { kind: 'boolean', default: true, brief: 'This machine’s folders in the guest' },
+      disk: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'A file that the guest has as its disk /dev/vda, raw; what it writes there stays',
+        placeholder: 'FILE',
+      },
       ...guestFlags('2048'),
     },
     positional: {
@@ -55,7 +66,7 @@ export const vm = buildCommand<Flags, string[], Context>({
       },
     },
   },
-  async func({ module: extra = [], share, accel, cpus, memory, ...flags }, release, ...command) {
+  async func({ module: extra = [], share, disk, accel, cpus, memory, ...flags }, release, ...command) {
     await perform(this, 'vm', flags, async ({ progress, signal, print, json }) => {
       const [{ openKernel }, { guestModules }, guest] = await Promise.all([
         import('../../kernel/store.ts'),
@@ -66,7 +77,12 @@ export const vm = buildCommand<Flags, string[], Context>({
       const kernel = await openKernel(release!);
       if (share && kernel.paths.modules === undefined)
         throw new LivegraftError(shareNeedsModules({ kernel: kernel.name }));
-      const load = [...(share ? guest.shareModules : []), ...extra];
+      if (disk !== undefined) await access(disk, constants.R_OK | constants.W_OK);
+      const load = [
+        ...(share ? guest.shareModules : []),
+        ...(disk === undefined ? [] : ['virtio_pci', 'virtio_blk']),
+        ...extra,
+      ];
       const options = {
         kernel: { release: kernel.release, vmlinuz: kernel.paths.vmlinuz, vmlinux: kernel.paths.vmlinux },
         modules: await guestModules(kernel, load),
@@ -75,6 +91,7 @@ export const vm = buildCommand<Flags, string[], Context>({
         cpus,
         memory,
         ...(share ? { share: '/', cwd: process.cwd() } : {}),
+        ...(disk === undefined ? {} : { disk: resolve(disk) }),
         progress,
         signal,
       };

@@ -18,7 +18,13 @@ export interface FakeHost {
 export function fakeHost(files: FakeFiles = {}): FakeHost {
   const folder = mkdtempSync(join(tmpdir(), 'livegraft-host-'));
   const host: FakeHost = {
-    roots: { sys: join(folder, 'sys'), proc: join(folder, 'proc') },
+    roots: {
+      sys: join(folder, 'sys'),
+      proc: join(folder, 'proc'),
+      state: join(folder, 'state'),
+      etc: join(folder, 'etc'),
+      run: join(folder, 'run'),
+    },
     write: (more) => {
       for (const [path, content] of Object.entries(more)) {
         const at = join(folder, path);
@@ -33,6 +39,7 @@ export function fakeHost(files: FakeFiles = {}): FakeHost {
   return host;
 }
 
+export const bootId = '0b1b2b3b-4b5b-4b7b-8b9b-abbbcbdbebfb';
 export const kernelId = '210cfeaa36862392f72c64cd5b63aa31dd0445c2';
 
 /** A GNU build-id note behind one of Xen's, as in /sys/kernel/notes. */
@@ -48,6 +55,9 @@ const kernel: FakeFiles = {
   'sys/kernel/tracing/enabled_functions': '',
   'sys/kernel/debug/kprobes/list': '',
   'sys/module/module/parameters/sig_enforce': 'N\n',
+  'proc/cmdline': 'BOOT_IMAGE=/vmlinuz-6.1.0-55-amd64 ro quiet\n',
+  'proc/sys/kernel/random/boot_id': `${bootId}\n`,
+  'proc/uptime': '34.80 11.44\n',
   'proc/sys/kernel/osrelease': '6.1.0-55-amd64\n',
   'proc/sys/kernel/modules_disabled': '0\n',
   'proc/modules': '',
