@@ -37,6 +37,8 @@ export interface Session {
   readonly json: boolean;
   /** Columns of the terminal, 100 where there is none. */
   readonly columns: number;
+  /** The terminal that the result goes to, if it goes to one. */
+  readonly screen?: { readonly rows: number; readonly columns: number };
   /** Writes a part of the result for people; nothing under --json. */
   print(text: string): void;
 }
@@ -70,6 +72,7 @@ export async function perform(
     verbose: flags.verbose ?? false,
     json,
     columns: stdout.columns ?? 100,
+    ...(stdout.isTTY ? { screen: { rows: stdout.rows, columns: Math.max(20, stdout.columns) } } : {}),
     print: (text) => {
       if (json) return;
       progress.pause();

@@ -132,7 +132,7 @@ test('a BPF trampoline on the stack, with its program and its owner', async () =
   const [blocker] = await explainBlockers(request);
   expect(blocker).toMatchObject({
     reason: 'unreliable-stack',
-    text: 'has a BPF trampoline on its stack around vfs_write() (bpf_trampoline_6442532892): program 7 "watch_reads" of edr (126); the kernel does not trust such a stack',
+    text: 'sleeps below a BPF trampoline around vfs_write() (bpf_trampoline_6442532892): program 7 "watch_reads" of edr (126); the kernel does not trust such a stack',
   });
   // newer kernels say what a link is attached to: 6442532892 is object 1, type 81948
   host.write({ 'proc/126/fdinfo/5': `${link}target_obj_id:\t1\ntarget_btf_id:\t81949\n` });

@@ -1,12 +1,12 @@
 /** Who holds a livepatch transition back, and why: each task that has not moved, with the evidence for what keeps it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { gatherEvidence } from './evidence.ts';
+import { gatherEvidence, type Watched } from './evidence.ts';
 import { judge, lastResort } from './judge.ts';
 import { symbolSizes } from './kallsyms.ts';
 import { readLivepatches, readSwitch } from './livepatch.ts';
 import { inFunctionsOf } from './patch-functions.ts';
 import type { HostRoots } from './roots.ts';
-import type { Frame } from './stacks.ts';
+import { type Frame, readStack } from './stacks.ts';
 import { type PatchState, readProc, readTask, readTasks, type Task } from './tasks.ts';
 import { readKernelLog, signalAfter, type TransitionTimes, transitionTimes } from './transition-log.ts';
 
@@ -73,7 +73,7 @@ export async function explainBlockers(request: BlockersRequest): Promise<Blocker
   if (patch === undefined || !goesOn(roots, name, target)) return [];
   const tasks = request.tasks ?? (await readTasks(roots));
   const left = tasks.filter(({ patchState }) => holdsBack(patchState, target));
-  const watched = await watch(roots, left, (request.watch ?? usualWatch) / 2, signal);
+  const watched = await watch(roots, left, request.watch ?? usualWatch, signal);
   const times = transitionTimes(readKernelLog(request.log), name, target);
   const inPatch = inFunctionsOf(patch, target, all, symbolSizes(roots));
   const blockers = gatherEvidence(roots, watched).map((evidence) =>
@@ -110,26 +110,32 @@ function goesOn(roots: HostRoots, name: string, target: 0 | 1): boolean {
   return now?.inTransition === true && now.enabled === (target === 1);
 }
 
-/** Each task in up to three looks; those that sleep need one. */
+/** So often those that run are looked at: between two looks one may leave its CPU, and its stack is seen. */
+const mostLooks = 8;
+
+/** Each task in one look, those that run in several. */
 async function watch(
   roots: HostRoots,
   tasks: readonly Task[],
-  pause: number,
+  milliseconds: number,
   signal: AbortSignal | undefined,
-): Promise<Task[][]> {
-  const looks = tasks.flatMap((task): Task[][] => {
+): Promise<Watched[]> {
+  const watched = tasks.flatMap((task) => {
     const now = readTask(roots, task.pid, task.tid);
-    return now === undefined || now.startTime !== task.startTime ? [] : [[now]];
+    return now === undefined || now.startTime !== task.startTime ? [] : [{ looks: [now], seen: [] as Frame[] }];
   });
-  for (let round = 0; round < 2 && looks.some((look) => look[0]!.state === 'R'); round++) {
-    await sleep(pause, undefined, signal === undefined ? {} : { signal });
-    for (const look of looks) {
-      const [first] = look;
-      const now = first!.state === 'R' ? readTask(roots, first!.pid, first!.tid) : undefined;
-      if (now !== undefined) look.push(now);
+  const busy = watched.filter(({ looks }) => looks[0]!.state === 'R');
+  for (let round = 0; round < mostLooks && busy.length > 0; round++) {
+    await sleep(milliseconds / mostLooks, undefined, signal === undefined ? {} : { signal });
+    for (const each of busy) {
+      const { pid, tid } = each.looks[0]!;
+      const stack = readStack(roots, pid, tid);
+      if (stack.length > 0) each.seen = stack;
+      const now = readTask(roots, pid, tid);
+      if (now !== undefined) each.looks.push(now);
     }
   }
-  return looks;
+  return watched;
 }
 
 /**

@@ -31,7 +31,7 @@ export async function insertModule(name: string, bytes: Uint8Array): Promise<voi
       const path = join(folder, `${name}.ko`);
       await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
       // in a group of its own: Ctrl-C must not end it half-way
-      const { exitCode, stderr } = await tryRun('insmod', [path], { group: true, env });
+      const { exitCode, stderr } = await tryRun('insmod', [path], { group: true, env, writesNothing: true });
       if (exitCode === 0) return;
       const said = stderr.trim().split('\n').at(-1)?.split(': ').at(-1) ?? '';
       const lines = log.lines().filter((line) => isAbout(line, name));

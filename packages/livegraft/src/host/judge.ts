@@ -52,17 +52,11 @@ function verdictOf(evidence: Evidence, where: Frame | undefined, circumstances: 
   if (state === 't') return traced(evidence, at);
   if (state === 'T') return stopped(evidence, at);
   if (hypervisor && (state === 'R' || where === undefined)) return virtualCpu(evidence);
-  if (state === 'R') return running(evidence);
-  if (has(frames, 'do_freezer_trap', '__refrigerator', 'do_freezer')) {
-    return {
-      reason: 'frozen',
-      text: `is frozen by its cgroup${at}`,
-      advice: ['thaw it: write 0 to cgroup.freeze of its cgroup (docker unpause, systemctl thaw)'],
-    };
-  }
+  if (state === 'R') return running(evidence, where, at);
+  if (evidence.frozenBy !== undefined || has(frames, '__refrigerator')) return frozen(evidence, at);
   if (state === 'D' && isVfork(frames)) return vfork(evidence, at);
   if (where !== undefined) return state === 'D' ? uninterruptible(at) : asleep(evidence, where, at, circumstances);
-  if (foreign !== undefined) return unreliable(foreign);
+  if (foreign !== undefined) return unreliable(evidence, foreign, circumstances);
   return {
     reason: 'next-look',
     text: 'sleeps outside of all functions of the patch, and moves when the kernel looks next, once a second',
@@ -71,34 +65,27 @@ function verdictOf(evidence: Evidence, where: Frame | undefined, circumstances: 
 }
 
 function asleep(evidence: Evidence, where: Frame, at: string, circumstances: Circumstances): Verdict {
-  const { task, call, frames } = evidence;
-  if (task.kernelThread) {
-    return {
-      reason: 'in-function',
-      text: `sleeps${at}`,
-      advice: [
-        `wait: the kernel wakes kernel threads that sleep interruptibly after about ${signalAfter} s, and again every ${signalAfter} s`,
-      ],
-    };
-  }
-  const unnoticed =
-    call !== undefined &&
-    restartsIn(
-      call,
-      frames.map(({ symbol }) => symbol),
-    );
-  const wake =
-    call === undefined
-      ? 'wake it: livegraft wake, with --task, for its system call may be one that returns EINTR'
-      : unnoticed
-        ? `wake it now: livegraft wake (${call.name} is restarted by the kernel: the program does not notice)`
-        : `wake it: livegraft wake --task ${task.tid}, but ${call.name} may show it: ${call.because ?? 'it is not restarted'}`;
-  const foreign = evidence.foreign === undefined ? [] : unreliable(evidence.foreign).advice;
+  const perhaps = circumstances.inPatch(where) === 'perhaps' ? ', or in another function of that name and size' : '';
+  const below = evidence.foreign === undefined ? '' : `, below ${foreignWords(evidence.foreign)}`;
   return {
     reason: 'in-function',
-    text: `sleeps${at}${circumstances.inPatch(where) === 'perhaps' ? ', or in another function of that name and size' : ''}`,
-    advice: [kernelSignal(circumstances), wake, ...foreign],
+    text: `sleeps${at}${perhaps}${below}`,
+    advice: evidence.task.kernelThread
+      ? [
+          `wait: the kernel wakes kernel threads that sleep interruptibly after about ${signalAfter} s, and again every ${signalAfter} s`,
+        ]
+      : [kernelSignal(circumstances), wakeAdvice(evidence)],
   };
+}
+
+function wakeAdvice({ task, call, frames, tracer }: Evidence): string {
+  if (tracer !== undefined) return `${tracer.comm} (${tracer.pid}) traces it: livegraft wake leaves it alone`;
+  if (call === undefined)
+    return 'wake it: livegraft wake, with --task, for its system call may be one that returns EINTR';
+  const symbols = frames.map(({ symbol }) => symbol);
+  return restartsIn(call, symbols)
+    ? `wake it now: livegraft wake (${call.name} is restarted by the kernel: the program does not notice)`
+    : `wake it: livegraft wake --task ${task.tid}, but ${call.name} may show it: ${call.because ?? 'it is not restarted'}`;
 }
 
 function kernelSignal({ times, uptime }: Circumstances): string {
@@ -110,19 +97,33 @@ function kernelSignal({ times, uptime }: Circumstances): string {
     : `wait: the kernel signals it in about ${remaining} s`;
 }
 
-function running({ looks, task, withoutTick }: Evidence): Verdict {
+function frozen({ frozenBy }: Evidence, at: string): Verdict {
+  return {
+    reason: 'frozen',
+    text: `is frozen by ${frozenBy === undefined ? 'its cgroup' : `the cgroup ${frozenBy}`}${at}`,
+    advice: [
+      frozenBy === undefined
+        ? 'thaw it: THAWED into freezer.state of its cgroup, or docker unpause'
+        : `thaw it: echo 0 >${frozenBy}/cgroup.freeze (or docker unpause, systemctl thaw: whoever froze it meant something by it)`,
+    ],
+  };
+}
+
+function running({ looks, task, withoutTick }: Evidence, where: Frame | undefined, at: string): Verdict {
   const grew = task.cpuTime - looks[0]!.cpuTime;
   const constant = looks.every(({ state }) => state === 'R');
   const cpu = task.cpu === undefined ? '' : ` on CPU ${task.cpu}`;
   const text =
     constant && looks.length > 1
       ? grew > 0
-        ? `runs${cpu} all the time`
-        : `wants to run${cpu} and gets no time there`
-      : `was running${cpu}`;
+        ? `runs${cpu} all the time${at}`
+        : `wants to run${cpu} and gets no time there${at}`
+      : `was running${cpu}${at}`;
   const advice = task.kernelThread
     ? [
-        'wait: it moves when the kernel finds it off its CPU, which it looks for once a second',
+        where === undefined
+          ? 'wait: it moves when the kernel finds it off its CPU and in no function of the patch, which it looks for once a second'
+          : `wait: it moves when it has left ${place(where)}; if it never does, it never moves`,
         'make it busy less: stop what gives it work',
       ]
     : ['wait: it moves when it returns to user space'];
@@ -134,38 +135,52 @@ function running({ looks, task, withoutTick }: Evidence): Verdict {
   return { reason: 'running', text, advice: [...advice, ...tick] };
 }
 
-function unreliable({ kind, frame, inner, owners }: NonNullable<Evidence['foreign']>): Verdict {
+type ForeignCode = NonNullable<Evidence['foreign']>;
+
+/** `a BPF trampoline around pipe_write() (bpf_trampoline_6442463234): program 1 "watch" of edr (137)` */
+function foreignWords({ kind, frame, inner, owners }: ForeignCode): string {
   const on = inner === undefined ? '' : ` around ${inner.symbol}()`;
-  if (kind === 'bpf') {
-    const who = owners.map(
-      ({ program, name, processes }) =>
-        `program ${program}${name === undefined ? '' : ` "${name}"`} of ${processes.map(({ pid, comm }) => `${comm} (${pid})`).join(', ') || 'nobody'}`,
-    );
-    const sure = owners.every(({ certain }) => certain) || owners.length === 1;
-    const named = who.length === 0 ? '' : `: ${sure ? '' : 'one of '}${who.join('; ')}`;
-    return {
-      reason: 'unreliable-stack',
-      text: `has a BPF trampoline on its stack${on} (${frame.symbol})${named}; the kernel does not trust such a stack`,
-      advice: [
-        'wait: it moves when it leaves that function, or returns to user space',
-        who.length === 0
-          ? 'detach the BPF program (bpftool link, or look below /sys/fs/bpf), load again afterwards'
-          : `detach it for the time of the transition: stop ${owners.flatMap(({ processes }) => processes.map(({ pid, comm }) => `${comm} (${pid})`)).join(', ') || 'the owner of the link'}`,
-      ],
-    };
-  }
-  const what = { ftrace: 'an ftrace trampoline', kretprobe: 'a return probe', unknown: 'code without a name' }[kind];
+  const what = {
+    bpf: 'a BPF trampoline',
+    ftrace: 'an ftrace trampoline',
+    kretprobe: 'a return probe',
+    unknown: 'code without a name',
+  }[kind];
+  const who = owners.map(
+    ({ program, name, processes }) =>
+      `program ${program}${name === undefined ? '' : ` "${name}"`} of ${processes.map(({ pid, comm }) => `${comm} (${pid})`).join(', ') || 'nobody'}`,
+  );
+  const sure = owners.every(({ certain }) => certain) || owners.length === 1;
+  const named = who.length === 0 ? '' : `: ${sure ? '' : 'one of '}${who.join('; ')}`;
+  return `${what}${on} (${kind === 'bpf' ? frame.symbol : showFrame(frame)})${named}`;
+}
+
+/** Taking the foreign code away changes nothing for those below it: their stack stays as it is until they return. */
+function unreliable(evidence: Evidence, foreign: ForeignCode, circumstances: Circumstances): Verdict {
+  const { task } = evidence;
+  const { kind, owners } = foreign;
+  const holders = owners.flatMap(({ processes }) => processes.map(({ pid, comm }) => `${comm} (${pid})`)).join(', ');
+  const remove = {
+    bpf:
+      holders === ''
+        ? 'before the next try, detach the BPF program (bpftool link, or look below /sys/fs/bpf)'
+        : `before the next try, detach it for the time of the transition: stop ${holders}`,
+    ftrace: probe,
+    kretprobe: probe,
+    unknown: 'find out whose code it is',
+  }[kind];
   return {
     reason: 'unreliable-stack',
-    text: `has ${what} on its stack${on} (${showFrame(frame)}); the kernel does not trust such a stack`,
+    text: `sleeps below ${foreignWords(foreign)}; the kernel does not trust such a stack`,
     advice: [
       'wait: it moves when it leaves that function, or returns to user space',
-      kind === 'unknown'
-        ? 'find out whose code it is'
-        : 'remove the probe (/sys/kernel/tracing/kprobe_events, perf, bpftrace)',
+      ...(task.kernelThread || task.state === 'D' ? [] : [kernelSignal(circumstances), wakeAdvice(evidence)]),
+      remove,
     ],
   };
 }
+
+const probe = 'before the next try, remove the probe (/sys/kernel/tracing/kprobe_events, perf, bpftrace)';
 
 function stopped({ task }: Evidence, at: string): Verdict {
   return {

@@ -2,20 +2,13 @@
  * Wakes tasks that sleep in a patched function, one by one, so that they pass the border to user space, where they change sides, and go back to sleep.
  * What all ways have in common: the sleep is cut short without a signal to deliver, and the kernel restarts the system call (host/syscalls.ts).
  */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tryRun } from '../support/exec.ts';
 import { type Blocker, holdsBack } from './blockers.ts';
+import { readTracer } from './evidence.ts';
 import type { HostRoots } from './roots.ts';
 import { restartsIn, sleepsIn } from './syscalls.ts';
-import { readProc, readTask, type Task } from './tasks.ts';
-
-/**
- * `ptrace`: seized, interrupted, let go (PTRACE_SEIZE and PTRACE_INTERRUPT: no SIGSTOP, no SIGCHLD); ends by itself if livegraft is killed in between.
- * `freeze`: frozen and thawed in a cgroup of its own, for a moment. `continue`: SIGCONT, for a stopped process.
- */
-export type WakeMethod = 'ptrace' | 'freeze' | 'continue';
+import { readTask, type Task } from './tasks.ts';
+import { type WakeMethod, ways } from './wake-ways.ts';
 
 export interface WakeRequest {
   readonly roots: HostRoots;
@@ -62,6 +55,7 @@ export async function wakeTasks(request: WakeRequest): Promise<Waking[]> {
       : await ways[method](
           roots,
           there.map(({ task }) => task),
+          target,
           request.signal,
         );
   await settle(
@@ -99,7 +93,10 @@ function choose(
     return reason === 'stopped'
       ? { task, wake: true, why: 'continued by SIGCONT' }
       : no(`it ${text}: it is not stopped`);
-  if (reason !== 'in-function') return no(`it ${text}`);
+  // below foreign code too: on its way to user space it leaves that
+  if (reason !== 'in-function' && !(reason === 'unreliable-stack' && task.state === 'S')) return no(`it ${text}`);
+  const tracer = readTracer(roots, task.pid, task.tid);
+  if (tracer !== undefined) return no(`${tracer.comm} (${tracer.pid}) traces it, and would see it stop`);
   const call = sleepsIn(roots, task.pid, task.tid);
   const symbols = frames.map(({ symbol }) => symbol);
   if (call !== undefined && restartsIn(call, symbols))
@@ -119,113 +116,4 @@ function stillHeld(roots: HostRoots, task: Task, target: 0 | 1): boolean {
 /** A woken task has changed sides as soon as it gets a processor. */
 async function settle(roots: HostRoots, tasks: readonly Task[], target: 0 | 1): Promise<void> {
   for (let tries = 0; tries < 20 && tasks.some((task) => stillHeld(roots, task, target)); tries++) await sleep(50);
-}
-
-/** Each returns what went wrong, by task. */
-type Way = (roots: HostRoots, tasks: readonly Task[], signal: AbortSignal | undefined) => Promise<Map<number, string>>;
-
-const ways: Readonly<Record<WakeMethod, Way>> = {
-  ptrace: byPtrace,
-  freeze: (roots, tasks) => Promise.resolve(new Map(tasks.flatMap((task) => byFreezing(roots, task)))),
-  continue: (_, tasks) => Promise.resolve(new Map(tasks.flatMap(byContinuing))),
-};
-
-/**
- * Perl is on every Debian, and can make system calls. A tracer that dies lets go of its tasks. waitpid with __WALL, for threads; not
- * for ever: a task that sleeps uninterruptibly does not stop. Numbers of x86-64: ptrace is 101; SEIZE 0x4206, INTERRUPT 0x4207, DETACH 17.
- */
-const tracer = `
-use POSIX ":sys_wait_h"; $| = 1;
-for my $tid (map { $_ + 0 } @ARGV) {
-  if (syscall(101, 0x4206, $tid, 0, 0) < 0) { print "$tid seize: $!\\n"; next }
-  if (syscall(101, 0x4207, $tid, 0, 0) < 0) { print "$tid interrupt: $!\\n"; next }
-  my $tries = 0;
-  until (waitpid($tid, 0x40000000 | WNOHANG) == $tid || $tries++ == 200) { select undef, undef, undef, 0.005 }
-  if (syscall(101, 17, $tid, 0, 0) < 0) { print "$tid it did not react within a second\\n" }
-}`;
-
-async function byPtrace(
-  _: HostRoots,
-  tasks: readonly Task[],
-  signal: AbortSignal | undefined,
-): Promise<Map<number, string>> {
-  if (process.arch !== 'x64')
-    return new Map(tasks.map(({ tid }) => [tid, 'this way is for x86-64: try --method freeze']));
-  const { exitCode, stdout, stderr } = await tryRun('perl', ['-e', tracer, ...tasks.map(({ tid }) => String(tid))], {
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const troubles = new Map<number, string>();
-  for (const [, tid, what] of stdout.matchAll(/^(\d+) (.*)$/gm)) troubles.set(Number(tid), ptraceTrouble(what!));
-  if (exitCode !== 0) for (const { tid } of tasks) troubles.set(tid, `perl ended with ${exitCode}: ${stderr.trim()}`);
-  return troubles;
-}
-
-function ptraceTrouble(what: string): string {
-  return what.includes('not permitted') ? `${what}: another debugger holds it, or kernel.yama.ptrace_scope is 3` : what;
-}
-
-const prefix = 'livegraft-wake-';
-
-/**
- * A threaded cgroup below the task's own has no controllers: nothing is accounted or limited otherwise while the task is in it. Between the two
- * writes lies nothing that waits; should livegraft die there, `thawLeftovers` finds the cgroup.
- */
-function byFreezing(roots: HostRoots, { pid, tid }: Task): [number, string][] {
-  const root = cgroupRoot(roots);
-  const own = /^0::(.*)$/m.exec(readProc(`${roots.proc}/${pid}/task/${tid}/cgroup`) ?? '')?.[1];
-  if (root === undefined || own === undefined) return [[tid, 'there is no cgroup v2 hierarchy']];
-  if (own === '/') return [[tid, 'it is in the root cgroup, which cannot be frozen']];
-  const home = join(root, own);
-  const cell = join(home, `${prefix}${tid}`);
-  try {
-    mkdirSync(cell);
-    try {
-      writeFileSync(join(cell, 'cgroup.type'), 'threaded');
-      writeFileSync(join(cell, 'cgroup.threads'), String(tid));
-      writeFileSync(join(cell, 'cgroup.freeze'), '1');
-    } finally {
-      empty(cell);
-    }
-    return [];
-  } catch (error) {
-    return [[tid, `cgroup ${cell}: ${(error as Error).message}`]];
-  }
-}
-
-/** Thaws a cgroup of ours, moves its tasks back up and removes it. */
-function empty(cell: string): void {
-  writeFileSync(join(cell, 'cgroup.freeze'), '0');
-  for (const tid of readFileSync(join(cell, 'cgroup.threads'), 'latin1').split('\n').filter(Boolean))
-    writeFileSync(join(dirname(cell), 'cgroup.threads'), tid);
-  rmdirSync(cell);
-}
-
-/** Frees what a livegraft that was killed left frozen; returns the cgroups. */
-export function thawLeftovers(roots: HostRoots): string[] {
-  const root = cgroupRoot(roots);
-  if (root === undefined) return [];
-  const cells = cellsBelow(root);
-  for (const cell of cells) empty(cell);
-  return cells;
-}
-
-function cellsBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (!entry.isDirectory()) return [];
-    const path = join(folder, entry.name);
-    return entry.name.startsWith(prefix) ? [path] : cellsBelow(path);
-  });
-}
-
-function cgroupRoot(roots: HostRoots): string | undefined {
-  return /^\S+ (\S+) cgroup2 /m.exec(readProc(`${roots.proc}/mounts`) ?? '')?.[1];
-}
-
-function byContinuing({ pid, tid }: Task): [number, string][] {
-  try {
-    process.kill(pid, 'SIGCONT');
-    return [];
-  } catch (error) {
-    return [[tid, (error as Error).message]];
-  }
 }

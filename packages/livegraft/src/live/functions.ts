@@ -4,9 +4,11 @@ import type { Bundle } from '../bundle/bundle.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/host.ts';
 import { type FtraceUser, readHooks } from '../host/hooks.ts';
+import { symbolSizes } from '../host/kallsyms.ts';
 import type { Livepatch } from '../host/livepatch.ts';
 import type { HostRoots } from '../host/roots.ts';
-import { readProc, readTasks } from '../host/tasks.ts';
+import { type Frame, readStack } from '../host/stacks.ts';
+import { readTasks } from '../host/tasks.ts';
 
 interface Target {
   readonly name: string;
@@ -84,13 +86,20 @@ function isAt(hook: { readonly name: string; readonly module?: string }, { name,
 /** So many are named. */
 const few = 4;
 
+/** The kernel shows sizes with its frames: functions of one name are told apart by them. */
 async function occupied(targets: readonly Target[], roots: HostRoots): Promise<Diagnostic[]> {
   const inside = new Map<Target, string[]>();
+  const sizesOf = symbolSizes(roots);
+  const isIn = ({ symbol, module, size }: Frame, target: Target): boolean => {
+    if (!isAt({ name: symbol, ...(module === undefined ? {} : { module }) }, target)) return false;
+    const sizes = sizesOf(symbol, module);
+    return sizes.length < 2 || sizes[target.position - 1] === size;
+  };
   for (const task of await readTasks(roots)) {
-    const stack = readProc(`${roots.proc}/${task.pid}/task/${task.tid}/stack`) ?? '';
-    // [<0>] pipe_read+0x3df/0x470, and behind it [module]
-    for (const [, name, module] of stack.matchAll(/\] (\S+)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[(\S+)\])?/g)) {
-      const target = targets.find((each) => isAt({ name: name!, ...(module === undefined ? {} : { module }) }, each));
+    // our own threads sleep now and then, too
+    if (task.pid === process.pid) continue;
+    for (const frame of readStack(roots, task.pid, task.tid)) {
+      const target = targets.find((each) => isIn(frame, each));
       if (target === undefined) continue;
       const tasks = inside.get(target) ?? [];
       const label = `${task.comm} (${task.tid})`;

@@ -20,7 +20,7 @@ export const blockers = buildCommand<CommonFlags, string[], Context>({
     },
   },
   async func(flags, word) {
-    await perform(this, 'blockers', flags, async ({ print, style, verbose, signal }) => {
+    await perform(this, 'blockers', flags, async ({ print, style, verbose, signal, screen }) => {
       requireRoot('blockers');
       const { findHeld } = await import('../held.ts');
       const held = await findHeld(word, signal);
@@ -31,7 +31,10 @@ export const blockers = buildCommand<CommonFlags, string[], Context>({
       const { name, side, tasks, seconds, uptime, found } = held;
       const since = seconds === undefined ? {} : { seconds };
       if (found.length === 0) print(`${name}: every task has moved; the transition ends with the kernel’s next look`);
-      else print(blockersText({ patch: name, target: side, blockers: found, tasks, uptime, ...since }, style, verbose));
+      else {
+        const view = { patch: name, target: side, blockers: found, tasks, uptime, ...since };
+        print(blockersText(view, style, verbose, screen));
+      }
       return { result: { name, side, tasks, uptime, ...since, blockers: found } };
     });
   },

@@ -2,7 +2,8 @@
 import { buildCommand } from '@stricli/core';
 import { noSuchBlocker } from '../../diagnostics/blockers.ts';
 import { Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
-import type { WakeMethod, Waking } from '../../host/wake.ts';
+import type { Waking } from '../../host/wake.ts';
+import type { WakeMethod } from '../../host/wake-ways.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
 import { requireRoot } from '../host.ts';
@@ -11,7 +12,7 @@ import { plural, table } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly task?: number[];
-  readonly method: WakeMethod;
+  readonly method?: WakeMethod;
   readonly dryRun?: boolean;
 }
 
@@ -19,7 +20,7 @@ export const wake = buildCommand<Flags, string[], Context>({
   docs: {
     brief: 'Bring sleepers through the transition, unnoticed',
     fullDescription:
-      'Cuts the sleep of tasks short that sleep in a function of the livepatch, one by one; the kernel restarts their system call, and they sleep again, in the new function. Without --task only those are woken that cannot notice: system calls that would return EINTR (epoll_wait, semop, a socket with a timeout) are left to the kernel’s own signal, which comes after 15 s and which they notice in the same way.\nWays: ptrace (usual: seize, interrupt, let go; needs perl), freeze (a cgroup v2 of its own, frozen for a moment), continue (SIGCONT, for stopped tasks named by --task).\nExit code 6: some are still left that were to be woken.\n\nExample: livegraft wake --dry-run\n         livegraft wake --task 4711',
+      'Cuts the sleep of tasks short that sleep in a function of the livepatch, one by one; the kernel restarts their system call, and they sleep again, in the new function. Without --task only those are woken that cannot notice: system calls that would return EINTR (epoll_wait, semop, a socket with a timeout) are left to the kernel’s own signal, which comes after 15 s and which they notice in the same way.\nWays: ptrace (usual: seize, interrupt, let go; needs perl), freeze (usual without perl: a cgroup v2 of its own, frozen for a moment), continue (SIGCONT, for stopped tasks named by --task).\nExit code 6: some are still left that were to be woken.\n\nExample: livegraft wake --dry-run\n         livegraft wake --task 4711',
   },
   parameters: {
     flags: {
@@ -35,7 +36,7 @@ export const wake = buildCommand<Flags, string[], Context>({
       method: {
         kind: 'enum',
         values: ['ptrace', 'freeze', 'continue'],
-        default: 'ptrace',
+        optional: true,
         brief: 'How',
       },
       dryRun: { kind: 'boolean', optional: true, withNegated: false, brief: 'Only say who would be woken' },
@@ -46,25 +47,28 @@ export const wake = buildCommand<Flags, string[], Context>({
       parameter: { brief: 'Only for this one', parse: String, placeholder: 'NAME|BUNDLE' },
     },
   },
-  async func({ task: chosen, method, dryRun = false, ...flags }, word) {
+  async func({ task: chosen, method: wanted, dryRun = false, ...flags }, word) {
     await perform(this, 'wake', flags, async ({ print, style, progress, signal }) => {
       requireRoot('wake');
-      const [{ findHeld }, { wakeTasks, thawLeftovers }, { hostRoots: roots }] = await Promise.all([
+      const [{ findHeld }, { wakeTasks }, { thawLeftovers, usualMethod }, { hostRoots: roots }] = await Promise.all([
         import('../held.ts'),
         import('../../host/wake.ts'),
+        import('../../host/wake-ways.ts'),
         import('../../host/roots.ts'),
       ]);
+      const method = wanted ?? usualMethod();
       if (!dryRun) {
         for (const cell of thawLeftovers(roots)) progress.say(`Thawed what an earlier livegraft left frozen: ${cell}`);
       }
-      const held = await findHeld(word, signal);
-      if (held.side === null) {
-        print(held.words);
-        return { result: { name: held.name, method, tasks: [] } };
+      const state = await findHeld(word, signal);
+      if (state.side === null) {
+        print(state.words);
+        return { result: { name: state.name, method, tasks: [] } };
       }
-      const { name, side, found } = held;
-      const missing = chosen?.find((tid) => !found.some((blocker) => blocker.task?.tid === tid));
-      if (missing !== undefined) throw new LivegraftError(noSuchBlocker({ tid: missing, name }));
+      const { name, side, found } = state;
+      // one that has just moved is no reason to leave the others asleep
+      const held = chosen?.some((tid) => found.some((blocker) => blocker.task?.tid === tid)) ?? true;
+      if (!held) throw new LivegraftError(noSuchBlocker({ tid: chosen![0]!, name }));
       const tasks = await wakeTasks({
         roots,
         target: side,
