@@ -1,5 +1,5 @@
 // npm run bench: how long things take and how much memory a build needs, whole processes, medians. Figures in the documentation come from here.
-// Options: --runs N (5), --json, --skip-fetch.
+// Options: --runs N (5), --json, --skip-fetch; --only PART for one of help, builds, differ, trial, fetch, host; --picture FILE: the gaps of `host` as SVG.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -9,7 +9,13 @@ import { parseArgs } from 'node:util';
 import { root, setUp } from './setup.mjs';
 
 const { values: options } = parseArgs({
-  options: { runs: { type: 'string', default: '5' }, json: { type: 'boolean' }, 'skip-fetch': { type: 'boolean' } },
+  options: {
+    runs: { type: 'string', default: '5' },
+    json: { type: 'boolean' },
+    'skip-fetch': { type: 'boolean' },
+    only: { type: 'string' },
+    picture: { type: 'string' },
+  },
 });
 setUp();
 const runs = Number(options.runs);
@@ -87,13 +93,25 @@ async function repeat(count, work) {
 }
 
 const kernel = await chooseKernel();
-await help();
-await builds();
-await differ();
-await trial();
-if (!options['skip-fetch']) await fetchCold();
+let host;
+const parts = { help, builds, differ, trial, fetch: fetchCold, host: runningKernel };
+if (options.only !== undefined && parts[options.only] === undefined) {
+  process.stderr.write(`--only takes one of ${Object.keys(parts).join(', ')}\n`);
+  process.exit(2);
+}
+for (const [name, measurePart] of Object.entries(parts)) {
+  const wanted = options.only === undefined ? name !== 'fetch' || !options['skip-fetch'] : name === options.only;
+  if (wanted) await measurePart();
+}
 if (options.json)
-  process.stdout.write(`${JSON.stringify({ schema: 1, node: process.version, kernel, results }, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ schema: 1, node: process.version, kernel, results, host }, null, 2)}\n`);
+
+/** In guests: gaps in the execution of a program, and what a call of a patched function costs. */
+async function runningKernel() {
+  const { benchHost } = await import('../bench/host/host.mjs');
+  const tell = options.json ? undefined : (line) => process.stdout.write(`${line}\n`);
+  host = await benchHost(scratch, { kernel, picture: options.picture, tell });
+}
 
 async function chooseKernel() {
   const preferred = '6.1.0-55-amd64';
@@ -219,7 +237,8 @@ ${variable(i)}: .zero 8
 
 async function trial() {
   const bundle = join(scratch, 'bench_0');
-  if (!existsSync(bundle)) return;
+  if (!existsSync(bundle))
+    await measure(['build', patch, '--kernel', kernel, '-o', scratch, '--name', 'bench_0', '--quiet']);
   const evidences = await repeat(
     Math.min(runs, 3),
     async () => JSON.parse((await measure(['try', bundle, '--json', '--quiet'])).stdout).result,

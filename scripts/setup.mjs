@@ -35,6 +35,9 @@ const system = {
 /** What only the tests call: independent tools to check against. */
 const forTests = { cpio: '/usr/bin/cpio', kmod: '/sbin/modinfo', dwarves: '/usr/bin/pahole' };
 
+/** What loads the guest in which `npm run soak` works (and a test of it). */
+export const forSoak = { 'stress-ng': '/usr/bin/stress-ng' };
+
 /** Runs a program with our output; its failure ends us with its exit code. */
 export function run(program, args, options = {}) {
   const result = spawnSync(program, args, { cwd: root, stdio: 'inherit', ...options });
@@ -50,12 +53,12 @@ function fail(message) {
 }
 
 /** Makes everything ready; says what it does when that takes long. */
-export function setUp({ tests = false } = {}) {
+export function setUp({ tests = false, more = {} } = {}) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     fail(`livegraft needs Node 20.19 or later, this is ${process.version}`);
   }
-  systemPackages(tests ? { ...system, ...forTests } : system);
+  systemPackages({ ...system, ...(tests ? { ...forTests, ...forSoak } : {}), ...more });
   nodePackages();
   run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
 }

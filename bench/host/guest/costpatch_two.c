@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define FUNCTION callcost_target
+#define ADDS 2000
+#include "costpatch.h"
