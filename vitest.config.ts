@@ -14,13 +14,17 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.mjs'], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.mjs', 'packaging/*.test.mjs'],
+          testTimeout: 30_000,
+        },
       },
       {
         resolve: { alias },
         test: {
           name: 'case',
-          include: ['packages/*/src/**/*.case.ts'],
+          include: ['packages/*/src/**/*.case.ts', 'packaging/*.case.mjs'],
           globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
           testTimeout: 300_000,
           hookTimeout: 900_000,

@@ -1,0 +1,59 @@
+#!/bin/sh
+# One part of packaging/boot.mjs's proof, by `proof=STAGE` on the kernel's command line; then the machine is switched off.
+export LC_ALL=C NO_COLOR=1 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+stage=$(sed 's/.*proof=\([^ ]*\).*/\1/' /proc/cmdline)
+check() {
+  what=$1
+  shift
+  if "$@" >/tmp/said 2>&1; then echo "ok $what"; else
+    echo "FAILED $what"
+    tail -n 8 /tmp/said | sed 's/^/| /'
+  fi
+}
+not() { ! "$@"; }
+patched() { grep -q RamTotal /proc/meminfo; }
+failed_units() { [ -z "$(systemctl list-units --failed --no-legend 'livegraft*')" ]; }
+
+echo
+case $stage in
+enable)
+  check 'nothing enabled: the service is content' systemctl is-active livegraft.service
+  check 'units verify' systemd-analyze verify /usr/lib/systemd/system/livegraft*
+  check 'nothing is loaded' not patched
+  check 'enable' livegraft enable /root/livegraft_proof
+  check 'enable loads nothing' not patched
+  ;;
+loaded)
+  check 'the service is active' systemctl is-active livegraft.service
+  check 'the new code runs after boot' patched
+  check 'status --check' livegraft status --check
+  check 'the settled timer waits' systemctl is-active livegraft-settled.timer
+  check 'the figures are off' not systemctl is-active livegraft-metrics.timer
+  check 'stop' systemctl stop livegraft.service
+  check 'stop unloads nothing' patched
+  check 'start again: loaded already is no failure' systemctl start livegraft.service
+  ;;
+kept-off)
+  check 'livegraft=off: nothing is loaded' not patched
+  check 'livegraft=off: by hand too' livegraft boot
+  check 'livegraft=off: still nothing' not patched
+  touch /etc/livegraft/off
+  ;;
+file-off)
+  check '/etc/livegraft/off: nothing is loaded' not patched
+  rm /etc/livegraft/off
+  check 'without it, start loads' systemctl start livegraft.service
+  check 'the new code runs' patched
+  ;;
+removed)
+  check 'the new code runs after boot' patched
+  check 'remove, with it loaded' dpkg -r livegraft
+  cp /tmp/said /tmp/removed
+  check 'remove tells what stays' grep -q 'livepatches stay in the kernel until it is booted again: livegraft_proof' /tmp/removed
+  check 'it stays' patched
+  ;;
+esac
+check 'no unit failed' failed_units
+journalctl -b -q --no-pager -o cat -u 'livegraft*' | tail -n 8 | sed 's/^/| /'
+echo "proof of $stage ends"
+systemctl poweroff --no-block
