@@ -7,6 +7,13 @@ export const notRoot = define<{ command: string }>('not-root', {
   hint: ({ command }) => `sudo livegraft ${command} …`,
 });
 
+export const oneBundle = define<{ count: number }>('one-bundle-at-a-time', {
+  exit: Exit.usage,
+  message: ({ count }) =>
+    `${count} bundles were named; one is loaded at a time, since each has a transition of its own`,
+  hint: 'load one after the other, or see with --plan what would come of all',
+});
+
 export const livepatchUnsupported = define<{ path: string }>('livepatch-unsupported', {
   exit: Exit.kernelRefused,
   message: ({ path }) => `This kernel has no livepatching: there is no ${path}`,
@@ -74,6 +81,19 @@ export const moduleNameTaken = define<{ name: string; found: string; expected: s
     `Another module of this name is loaded: its build-id is ${found}, the bundle’s is ${expected}`,
   hint: ({ name }) => `livegraft revert ${name} takes the other one back; or build with another --name`,
 });
+
+export const statesConflict = define<{ name: string; id: number; with: string; loaded: number; wanted?: number }>(
+  'states-incompatible',
+  {
+    exit: Exit.kernelRefused,
+    place: ({ name }) => name,
+    message: ({ id, with: other, loaded, wanted }) =>
+      wanted === undefined
+        ? `The livepatch ${other} left the state ${id} (version ${loaded}) in the kernel; this one, which would replace it, does not know that state`
+        : `The livepatch ${other} has the state ${id} in version ${loaded}; this one knows version ${wanted}`,
+    hint: ({ with: other }) => `load a bundle that knows it, or take ${other} back first: livegraft revert ${other}`,
+  },
+);
 
 export const transitionRunning = define<{ name: string; direction: string }>('transition-running', {
   exit: Exit.kernelRefused,
@@ -216,6 +236,14 @@ export const moduleInUse = define<{ name: string; said: string }>('module-in-use
   place: ({ name }) => name,
   message: ({ said }) => `The module stays loaded, which does no harm: ${said}`,
   hint: ({ name }) => `try again later: livegraft unload ${name}`,
+});
+
+export const moduleKept = define<{ name: string; functions: readonly string[] }>('module-kept', {
+  severity: 'warning',
+  place: ({ name }) => name,
+  message: ({ functions }) =>
+    `Its livepatch is reverted, and its module stays loaded for now: a dying task may still be in ${functions.join(', ')}, where the kernel no longer sees it`,
+  hint: ({ name }) => `livegraft unload ${name} waits half a minute, then unloads it`,
 });
 
 export const switchRefused = define<{ name: string; wanted: string; said: string }>('switch-refused', {

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/host.ts';
 import { insertModule, switchLivepatch } from '../host/drive.ts';
 import type { Progress } from '../support/progress.ts';
+import { type Mark, unmarked } from './attempt.ts';
 import { type FollowOptions, follow, type Story, whoIsLeft } from './follow.ts';
 import { finishRevert } from './revert.ts';
 
@@ -16,6 +17,8 @@ export interface LoadRequest extends FollowOptions {
   /** False: the transition is begun and left to the kernel. */
   readonly wait: boolean;
   readonly progress: Progress;
+  /** Writes each step down before it is done. */
+  readonly mark?: Mark;
 }
 
 export interface Loaded {
@@ -33,10 +36,11 @@ export interface Loaded {
 
 /** Throws `kernel-refused` (exit 7). Once the kernel has taken the module, an abort means: take it back. */
 export async function load(request: LoadRequest): Promise<Loaded> {
-  const { bundle, progress, timeout, signal } = request;
+  const { bundle, progress, timeout, signal, mark = unmarked } = request;
   const { name } = bundle.manifest;
   signal?.throwIfAborted();
   await progress.step(`Load ${name}`, () => insertModule(name, bundle.module));
+  await mark('inserted');
   if (!request.wait) return { outcome: 'started', unloaded: false, problems: [] };
   let transition = await follow({ ...request, name, side: 1 });
   if (transition.end === 'timeout' && request.onStall === 'wait') {
@@ -77,8 +81,9 @@ export async function load(request: LoadRequest): Promise<Loaded> {
 const patienceAfterAbort = 18;
 
 async function takeBack(request: LoadRequest): Promise<Omit<Loaded, 'transition'>> {
-  const { roots, progress, bundle, timeout, signal } = request;
+  const { roots, progress, bundle, timeout, signal, mark = unmarked } = request;
   const { name } = bundle.manifest;
+  await mark('reversing');
   const began = performance.now();
   switchLivepatch(roots, name, 0);
   const seconds = signal?.aborted === true ? patienceAfterAbort : timeout;
@@ -92,7 +97,7 @@ async function takeBack(request: LoadRequest): Promise<Omit<Loaded, 'transition'
     ...(request.onSample === undefined ? {} : { onSample: request.onSample }),
   });
   if (reversal.end !== 'done') return { outcome: 'reverting', reversal, unloaded: false, problems: [] };
-  const { unloaded, problems } = await finishRevert(roots, name);
+  const { unloaded, problems } = await finishRevert(roots, name, mark);
   return { outcome: 'reverted', reversal, unloaded, problems };
 }
 

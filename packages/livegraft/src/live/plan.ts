@@ -34,7 +34,10 @@ interface Layer {
   readonly keys: ReadonlySet<string>;
 }
 
-/** @param there loaded livepatches, the oldest first @param bundles in the order in which they will be loaded */
+/**
+ * @param there loaded livepatches, the oldest first
+ * @param bundles in the order in which they will be loaded
+ */
 export function planLoad(
   there: readonly Livepatch[],
   bundles: readonly Pick<Manifest, 'name' | 'functions' | 'replace'>[],

@@ -10,6 +10,7 @@ import { readModule } from '../host/modules.ts';
 import type { HostRoots } from '../host/roots.ts';
 import { functionsInTheWay } from './functions.ts';
 import { asLivepatch } from './plan.ts';
+import { statesIncompatible } from './states.ts';
 
 export interface Preflight {
   readonly kernel: RunningKernel;
@@ -36,6 +37,7 @@ export async function preflight(bundle: Bundle, roots: HostRoots, options: Prefl
     ...aboutTargets(bundle, roots),
     ...aboutEntry(bundle, kernel, roots),
     ...aboutLoaded(bundle, livepatches, roots),
+    ...aboutStates(bundle, livepatches, roots),
     // functions of another kernel are no evidence of anything here
     ...(fits.length > 0 ? [] : await functionsInTheWay(bundle, livepatches, roots, options.onTop ?? false)),
   ];
@@ -120,6 +122,18 @@ function aboutLoaded({ manifest }: Bundle, livepatches: readonly Livepatch[], ro
   const others = livepatches.filter((each) => each.name !== name).map((each) => each.name);
   if (manifest.replace && others.length > 0) findings.push(say.replacesAll({ names: others }));
   return findings;
+}
+
+/** What the kernel would refuse with no more than "not compatible"; livepatches of other tools say nothing of their states. */
+function aboutStates({ manifest }: Bundle, livepatches: readonly Livepatch[], roots: HostRoots): Diagnostic[] {
+  const { name, replace, states = [] } = manifest;
+  const loaded = livepatches
+    .filter((each) => each.name !== name)
+    .flatMap((each) => readModule(roots, each.name)?.note ?? [])
+    .map(({ name: other, states: theirs }) => ({ name: other, states: theirs }));
+  return statesIncompatible({ name, replace, states }, loaded).map((conflict) =>
+    say.statesConflict({ name, ...conflict }),
+  );
 }
 
 /** A livepatch's state inside a sentence. */

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Run in a process group of its own, which is ended as a whole on abort: for programs that start others (make, compilers). */
   readonly group?: boolean;
+  /** ENOSPC in its words is not about a disk: insmod passes on what a module's own code says. */
+  readonly writesNothing?: boolean;
 }
 
 export interface RunResult {
@@ -50,7 +52,7 @@ export async function tryRun(program: string, args: readonly string[], options: 
   options.signal?.removeEventListener('abort', endGroup);
   if (result.isCanceled) options.signal?.throwIfAborted();
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw new LivegraftError(programMissing({ program }));
-  if (result.exitCode !== 0 && fullDisk.test(result.stderr)) {
+  if (options.writesNothing !== true && result.exitCode !== 0 && fullDisk.test(result.stderr)) {
     throw new LivegraftError(diskFull({ path: options.env?.['TMPDIR'] ?? options.cwd ?? process.cwd() }));
   }
   if (result.exitCode === undefined) {
