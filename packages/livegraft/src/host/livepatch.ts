@@ -4,6 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LivegraftNote } from '../support/livegraft-note.ts';
 import { moduleOrder, readModule } from './modules.ts';
 import type { HostRoots } from './roots.ts';
 import { readProc } from './tasks.ts';
@@ -21,6 +22,8 @@ export interface Livepatch {
   readonly replace?: boolean;
   /** GNU build-id of its module. */
   readonly buildId?: string;
+  /** What its module says of itself; only those that livegraft made do. */
+  readonly note?: LivegraftNote;
   readonly objects: readonly LivepatchObject[];
 }
 
@@ -67,12 +70,13 @@ export function readLivepatch(roots: HostRoots, name: string): Livepatch | undef
   // it may have gone while its objects were read: half a livepatch is none
   if (readSwitch(roots, name) === undefined) return undefined;
   const replace = readFlag(join(folder, 'replace'));
-  const buildId = readModule(roots, name)?.buildId;
+  const { buildId, note } = readModule(roots, name) ?? {};
   return {
     name,
     ...state,
     ...(replace === undefined ? {} : { replace }),
     ...(buildId === undefined ? {} : { buildId }),
+    ...(note === undefined ? {} : { note }),
     objects: objects.sort((a, b) => Number(b.name === 'vmlinux') - Number(a.name === 'vmlinux')),
   };
 }

@@ -2,11 +2,14 @@ import { afterEach, expect, test } from 'vitest';
 import {
   type FakeHost,
   fakeHost,
+  kernelId,
   livepatchFiles,
   moduleFiles,
   moduleLine,
   taskFiles,
 } from '../host/testing/fake-host.ts';
+import { writeLivegraftNote } from '../support/livegraft-note.ts';
+import { readStanding } from './boot.ts';
 import { metricsText } from './metrics.ts';
 import { readStatus } from './status.ts';
 
@@ -14,7 +17,7 @@ let host: FakeHost;
 afterEach(() => host.end());
 
 async function text(): Promise<string> {
-  return metricsText(await readStatus(host.roots, true), 1_795_000_000.5);
+  return metricsText(await readStatus(host.roots, true), await readStanding(host.roots), 1_795_000_000.5);
 }
 
 /** Lines that are neither help nor type. */
@@ -25,6 +28,7 @@ async function values(): Promise<string[]> {
 test('nothing loaded: zeros, so that rules have something to compare', async () => {
   host = fakeHost();
   expect(await values()).toEqual([
+    'livegraft_quarantined 0',
     'livegraft_transition_in_progress 0',
     'livegraft_transition_tasks_left{reason="unknown"} 0',
     'livegraft_modules_left 0',
@@ -36,6 +40,16 @@ test('an active livepatch, one in transition with a stopped task, a module left'
   host = fakeHost({
     ...livepatchFiles('first', ['vmlinux/f,1', 'vmlinux/g,1'], { id: 'aa'.repeat(20) }),
     ...livepatchFiles('second', ['vmlinux/f,1'], { transition: 1 }),
+    'sys/module/first/notes/.note.livegraft': writeLivegraftNote({
+      schema: 1,
+      name: 'first',
+      livegraft: '0.1.0',
+      kernel: kernelId,
+      replace: false,
+      cves: ['CVE-2026-1', 'CVE-2026-2'],
+      patches: [],
+      states: [],
+    }),
     ...moduleFiles('left', 'bb'.repeat(20), 'OEK'),
     'proc/modules': moduleLine('second') + moduleLine('first') + moduleLine('left'),
     ...taskFiles(207, 'cat', 0),
@@ -48,6 +62,8 @@ test('an active livepatch, one in transition with a stopped task, a module left'
       'livegraft_livepatch_active{name="second"} 0',
       'livegraft_livepatch_functions{name="first",runs="own"} 1',
       'livegraft_livepatch_functions{name="first",runs="newer"} 1',
+      'livegraft_cve_fixed{cve="CVE-2026-1",name="first"} 1',
+      'livegraft_cve_fixed{cve="CVE-2026-2",name="first"} 1',
       'livegraft_transition_in_progress 1',
       'livegraft_modules_left 1',
     ]),

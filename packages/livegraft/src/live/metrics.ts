@@ -1,4 +1,5 @@
 /** What the kernel says of its livepatches, as text for Prometheus (exposition format 0.0.4; node_exporter’s textfile collector reads it). */
+import type { Standing } from './boot.ts';
 import type { HostStatus } from './status.ts';
 
 interface Metric {
@@ -8,7 +9,7 @@ interface Metric {
 }
 
 /** @param now seconds since 1970, for the age of what is said */
-export function metricsText(status: HostStatus, now: number): string {
+export function metricsText(status: HostStatus, standing: Pick<Standing, 'enabled' | 'suspects'>, now: number): string {
   const { kernel, livepatches, leftovers, transition } = status;
   const label = (name: string): { readonly name: string } => ({ name });
   const metrics: Metric[] = [
@@ -36,6 +37,26 @@ export function metricsText(status: HostStatus, now: number): string {
           [{ name, runs: 'newer' }, covered],
         ];
       }),
+    },
+    {
+      name: 'livegraft_cve_fixed',
+      help: 'A CVE that a livepatch names; 1 while it is active. A livepatch that livegraft did not make names none.',
+      values: livepatches.flatMap(({ name, state, note }) =>
+        (note?.cves ?? []).map((cve) => [{ cve, name }, Number(state === 'active')] as const),
+      ),
+    },
+    {
+      name: 'livegraft_enabled_loaded',
+      help: 'A bundle that is enabled for this kernel: 1 when it is loaded, or replaced by another that is enabled.',
+      values: standing.enabled.map(({ name, loaded, superseded }) => [
+        label(name),
+        Number(loaded || superseded === true),
+      ]),
+    },
+    {
+      name: 'livegraft_quarantined',
+      help: 'Bundles that are not loaded any more because the machine went down with them.',
+      values: [[{}, standing.suspects.filter(({ quarantined }) => quarantined).length]],
     },
     {
       name: 'livegraft_transition_in_progress',

@@ -37,7 +37,7 @@ export async function preflight(bundle: Bundle, roots: HostRoots, options: Prefl
     ...aboutTargets(bundle, roots),
     ...aboutEntry(bundle, kernel, roots),
     ...aboutLoaded(bundle, livepatches, roots),
-    ...aboutStates(bundle, livepatches, roots),
+    ...aboutStates(bundle, livepatches),
     // functions of another kernel are no evidence of anything here
     ...(fits.length > 0 ? [] : await functionsInTheWay(bundle, livepatches, roots, options.onTop ?? false)),
   ];
@@ -125,12 +125,11 @@ function aboutLoaded({ manifest }: Bundle, livepatches: readonly Livepatch[], ro
 }
 
 /** What the kernel would refuse with no more than "not compatible"; livepatches of other tools say nothing of their states. */
-function aboutStates({ manifest }: Bundle, livepatches: readonly Livepatch[], roots: HostRoots): Diagnostic[] {
+function aboutStates({ manifest }: Bundle, livepatches: readonly Livepatch[]): Diagnostic[] {
   const { name, replace, states = [] } = manifest;
   const loaded = livepatches
     .filter((each) => each.name !== name)
-    .flatMap((each) => readModule(roots, each.name)?.note ?? [])
-    .map(({ name: other, states: theirs }) => ({ name: other, states: theirs }));
+    .flatMap(({ name: other, note }) => (note === undefined ? [] : [{ name: other, states: note.states }]));
   return statesIncompatible({ name, replace, states }, loaded).map((conflict) =>
     say.statesConflict({ name, ...conflict }),
   );

@@ -29,13 +29,15 @@ export const metrics = buildCommand<Flags, [], Context>({
   },
   async func({ output, ...flags }) {
     await perform(this, 'metrics', flags, async ({ print }) => {
-      const [{ hostRoots: roots }, { readStatus }, { metricsText }, { writeFileWhole }] = await Promise.all([
-        import('../../host/roots.ts'),
-        import('../../live/status.ts'),
-        import('../../live/metrics.ts'),
-        import('../../support/files.ts'),
-      ]);
-      const text = metricsText(await readStatus(roots, isRoot()), Date.now() / 1000);
+      const [{ hostRoots: roots }, { readStatus }, { readStanding }, { metricsText }, { writeFileWhole }] =
+        await Promise.all([
+          import('../../host/roots.ts'),
+          import('../../live/status.ts'),
+          import('../../live/boot.ts'),
+          import('../../live/metrics.ts'),
+          import('../../support/files.ts'),
+        ]);
+      const text = metricsText(await readStatus(roots, isRoot()), await readStanding(roots), Date.now() / 1000);
       if (output === undefined) print(text.trimEnd());
       else await writeFileWhole(output, text);
       return { result: { output: output ?? null, text } };

@@ -123,6 +123,7 @@ function show(status: HostStatus, { print, style }: Session): void {
   for (const livepatch of status.livepatches) {
     const id = livepatch.buildId === undefined ? '' : style('dim', `  build-id ${livepatch.buildId.slice(0, 12)}`);
     print(`${style('bold', livepatch.name)}  ${stateCell(livepatch, style)}${id}`.trimEnd());
+    for (const line of aboutLines(livepatch)) print(`  ${line}`);
     print(table(livepatch.objects.flatMap((object) => functionRows(object))));
   }
   for (const name of status.leftovers)
@@ -147,6 +148,14 @@ function showStanding({ enabled, off, suspects, attempts, damaged }: Standing, {
   }
   if (damaged.length > 0)
     print(style('yellow', `The journal cannot be read in line ${damaged.join(', ')}: livegraft journal`));
+}
+
+/** What it is, in its module's own words. */
+function aboutLines({ note }: LivepatchStatus): string[] {
+  if (note === undefined) return ['not made by livegraft'];
+  const left = (count = 0): string[] => (count === 0 ? [] : [`${count} more`]);
+  const cves = [...note.cves, ...left(note.cvesLeft)];
+  return [...note.patches, ...left(note.patchesLeft), ...(cves.length === 0 ? [] : [`fixes ${cves.join(', ')}`])];
 }
 
 /** The whole in one line, the worst first. */
