@@ -8,7 +8,7 @@ const alias = [
   },
 ];
 
-/** Three projects: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, one at a time). */
+/** Three projects: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, two at a time: a guest keeps one core busy). */
 export default defineConfig({
   test: {
     projects: [
@@ -38,7 +38,7 @@ export default defineConfig({
           globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

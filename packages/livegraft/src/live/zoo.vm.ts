@@ -196,7 +196,10 @@ describe('each kind', () => {
   test('the kernel has nothing to complain about', () => noComplaint(part));
 });
 
-describe('ways to wake', () => {
+// a quarter of an hour for both: not in every run
+const long = process.env['LIVEGRAFT_LONG'] !== undefined;
+
+describe.skipIf(!long)('ways to wake', () => {
   let part: Part;
   beforeAll(async () => {
     part = await inGuest('wake');
@@ -236,7 +239,8 @@ describe('ways to wake', () => {
   });
 
   test('nothing is left of freezing: not by us, and not by one that was killed', () => {
-    expect(part('cgroups')).not.toMatch(/livegraft-wake/);
+    // those that ended while they were frozen show the cell they ended in
+    expect(part('cgroups')).not.toMatch(/livegraft-wake-\d+$/m);
     expect(part('cgroups')).toMatch(/0::\/box\/freeze\n/);
     expect(part('frozen')).toMatch(/^0::\/box\/late\/livegraft-wake-\d+\n$/);
     expect(part('leftover')).toBe('No transition is going on\n');
@@ -246,7 +250,7 @@ describe('ways to wake', () => {
   test('the kernel has nothing to complain about', () => noComplaint(part));
 });
 
-describe('crowds', () => {
+describe.skipIf(!long)('crowds', () => {
   let part: Part;
   beforeAll(async () => {
     part = await inGuest('crowd');
@@ -267,7 +271,7 @@ describe('crowds', () => {
       expect(lines.length, label).toBeLessThan(24);
     }
     expect(part('screen-10').trimEnd().split('\n').length).toBeLessThanOrEqual(10);
-    expect(part('file')).toMatch(/^1000 +sleep in pipe_read\(\): herd/m);
+    expect(part('file')).toMatch(/^100\d +sleep in pipe_read\(\): .*herd \(1000, /m);
   });
 
   test('a thousand are woken at once, and read what comes', () => {
