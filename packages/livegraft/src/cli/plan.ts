@@ -1,6 +1,5 @@
 /** A plan for people: whose version of each function runs now, once the bundles are loaded, and once they are reverted. */
 import type { Plan, PlannedLivepatch } from '../live/plan.ts';
-import type { Session } from './command.ts';
 import { plural, table } from './text.ts';
 
 const fates: Readonly<Record<PlannedLivepatch['fate'], string>> = {
@@ -10,12 +9,12 @@ const fates: Readonly<Record<PlannedLivepatch['fate'], string>> = {
   leaving: 'is being taken back already',
 };
 
-export function planText({ functions, livepatches }: Plan, style: Session['style']): string {
+export function planText({ functions, livepatches }: Plan): string {
   const version = (name: string | null): string => name ?? 'as shipped';
   const rows = functions.map(({ name, object, position, now, loaded, reverted }) => [
     `${name}${position > 1 ? `,${position}` : ''}${object === 'vmlinux' ? '' : ` [${object}]`}`,
     version(now),
-    now === loaded ? version(loaded) : style('bold', version(loaded)),
+    version(loaded),
     version(reverted),
   ]);
   const lost = functions.filter(({ now, reverted }) => now !== null && now !== reverted);

@@ -112,7 +112,7 @@ export const load = buildCommand<Flags, string[], Context>({
           readLivepatches(roots),
           bundles.map(({ manifest }) => manifest),
         );
-        session.print(planText(planned, session.style));
+        session.print(planText(planned));
         return {
           result: { outcome: null, plan: planned, findings },
           exit: exitOf(findings, false),

@@ -152,7 +152,7 @@ function showStanding({ enabled, off, suspects, attempts, damaged }: Standing, {
 
 /** What it is, in its module's own words. */
 function aboutLines({ note }: LivepatchStatus): string[] {
-  if (note === undefined) return ['not made by livegraft'];
+  if (note === undefined) return ['made by another tool, or by livegraft before it left notes'];
   const left = (count = 0): string[] => (count === 0 ? [] : [`${count} more`]);
   const cves = [...note.cves, ...left(note.cvesLeft)];
   return [...note.patches, ...left(note.patchesLeft), ...(cves.length === 0 ? [] : [`fixes ${cves.join(', ')}`])];
