@@ -8,7 +8,10 @@ const alias = [
   },
 ];
 
-/** Three projects: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, two at a time: a guest keeps one core busy). */
+/**
+ * Three projects, one after the other: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, two at a time: a guest
+ * keeps one core busy). vitest runs projects of different `maxWorkers` only in groups of their own, hence `groupOrder`.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -18,6 +21,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.mjs', 'packaging/*.test.mjs'],
           testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -28,6 +32,7 @@ export default defineConfig({
           globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
           testTimeout: 300_000,
           hookTimeout: 900_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -39,6 +44,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
