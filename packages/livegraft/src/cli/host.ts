@@ -1,11 +1,9 @@
-/** What the commands for the running kernel share: who may use them, one of them at a time, and how a transition is told. */
+/** What the commands for the running kernel share: who may use them, how long they wait, and how a transition is told. */
 import process from 'node:process';
 import { type Diagnostic, Exit, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { notRoot } from '../diagnostics/host.ts';
 import type { Livepatch } from '../host/livepatch.ts';
 import type { Story } from '../live/follow.ts';
-import { withLock } from '../support/lock.ts';
-import type { Session } from './command.ts';
 import { formatDuration, plural } from './text.ts';
 
 /** Throws `not-root` (exit 2). */
@@ -17,17 +15,6 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
-/** Milliseconds that a second livegraft waits. */
-const lockPatience = 10_000;
-
-/** One livegraft at a time changes this kernel. Throws `busy` (exit 75). */
-export function withKernelLock<T>({ progress, signal }: Session, work: () => Promise<T>): Promise<T> {
-  const onWait = (pid: number): void =>
-    progress.say(`Waiting for another livegraft${pid > 0 ? ` (process ${pid})` : ''} that changes this kernel`);
-  const options = { what: 'this machine’s kernel', wait: lockPatience, onWait, signal };
-  return withLock('/run/lock/livegraft.lock', options, work);
-}
-
 /** A finite number of seconds from 1 on. */
 export function seconds(text: string): number {
   const value = Number(text);
@@ -35,6 +22,15 @@ export function seconds(text: string): number {
     throw new SyntaxError(`a number of seconds from 1 on was expected, not ${JSON.stringify(text)}`);
   return value;
 }
+
+/** Of the commands that follow a transition. */
+export const timeoutFlag = {
+  kind: 'parsed',
+  parse: seconds,
+  default: '60',
+  brief: 'Seconds that the transition may take',
+  placeholder: 'SECONDS',
+} as const;
 
 /** `2 functions in vmlinux, ext4` */
 export function functionsOf({ objects }: { readonly objects: Livepatch['objects'] }): string {

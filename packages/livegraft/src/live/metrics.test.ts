@@ -9,8 +9,8 @@ import {
   taskFiles,
 } from '../host/testing/fake-host.ts';
 import { writeLivegraftNote } from '../support/livegraft-note.ts';
-import { readStanding } from './boot.ts';
 import { metricsText } from './metrics.ts';
+import { readStanding } from './standing.ts';
 import { readStatus } from './status.ts';
 
 let host: FakeHost;

@@ -1,5 +1,5 @@
 /** What the kernel says of its livepatches, as text for Prometheus (exposition format 0.0.4; node_exporter’s textfile collector reads it). */
-import type { Standing } from './boot.ts';
+import type { Standing } from './standing.ts';
 import type { HostStatus } from './status.ts';
 
 interface Metric {

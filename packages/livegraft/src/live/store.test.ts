@@ -6,9 +6,10 @@ import { readBundle } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { Journal } from '../host/journal/journal.ts';
 import { bootId, type FakeHost, fakeHost, kernelId, livepatchFiles, moduleLine } from '../host/testing/fake-host.ts';
-import { checkStanding, readStanding, settle, switchedOff } from './boot.ts';
+import { settle } from './boot.ts';
 import { lift, suspects, suspicion } from './quarantine.ts';
 import { recover } from './recover.ts';
+import { checkStanding, readStanding, switchedOff } from './standing.ts';
 import { disableBundle, enableBundle, enabledFolder, readEnabled, supersededBy } from './store.ts';
 import { bundleId, testBundle } from './testing/bundle.ts';
 

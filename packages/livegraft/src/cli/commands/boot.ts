@@ -4,7 +4,7 @@ import { Exit } from '../../diagnostics/diagnostic.ts';
 import type { Booted } from '../../live/boot.ts';
 import { type CommonFlags, commonFlags, perform, type Session, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
-import { exitOf, movedWords, requireRoot, seconds } from '../host.ts';
+import { exitOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
 
 interface Flags extends CommonFlags {
   readonly settled?: boolean;
@@ -26,25 +26,20 @@ export const boot = buildCommand<Flags, [], Context>({
         withNegated: false,
         brief: 'Load nothing: record that the machine runs well with what was loaded',
       },
-      timeout: {
-        kind: 'parsed',
-        parse: seconds,
-        default: '60',
-        brief: 'Seconds that one transition may take',
-        placeholder: 'SECONDS',
-      },
+      timeout: { ...timeoutFlag, brief: 'Seconds that one transition may take' },
     },
   },
   async func({ settled = false, timeout, ...flags }) {
     await perform(this, 'boot', flags, async (session) => {
-      const [{ hostRoots: roots }, live, { changeKernel }] = await Promise.all([
+      const [{ hostRoots: roots }, live, { switchedOff, enabledHere }, { changeKernel }] = await Promise.all([
         import('../../host/roots.ts'),
         import('../../live/boot.ts'),
-        import('../journal.ts'),
+        import('../../live/standing.ts'),
+        import('../change-kernel.ts'),
       ]);
       requireRoot('boot');
       const { print, progress, signal, json, verbose } = session;
-      const off = live.switchedOff(roots);
+      const off = switchedOff(roots);
       if (off !== undefined && !settled) {
         print(`Nothing is loaded: ${off}`);
         return { result: { off, booted: [] } };
@@ -56,7 +51,7 @@ export const boot = buildCommand<Flags, [], Context>({
           return { result: { settled: names, findings: told }, diagnostics: told };
         }
         if (!json) tellProblems(told, verbose);
-        const { enabled, broken } = await live.enabledHere(roots);
+        const { enabled, broken } = await enabledHere(roots);
         if (enabled.length + broken.length === 0) {
           print('Nothing is enabled for this kernel');
           return { result: { off: null, booted: [], findings: told } };

@@ -3,7 +3,7 @@ import { buildCommand } from '@stricli/core';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import { type CommonFlags, commonFlags, perform, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
-import { exitOf, movedWords, requireRoot, seconds } from '../host.ts';
+import { exitOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
 
 interface EnableFlags extends CommonFlags {
   readonly now?: boolean;
@@ -20,13 +20,7 @@ export const enable = buildCommand<EnableFlags, [string], Context>({
     flags: {
       ...commonFlags,
       now: { kind: 'boolean', optional: true, withNegated: false, brief: 'Load it first' },
-      timeout: {
-        kind: 'parsed',
-        parse: seconds,
-        default: '60',
-        brief: 'With --now: seconds that the transition may take',
-        placeholder: 'SECONDS',
-      },
+      timeout: { ...timeoutFlag, brief: 'With --now: seconds that the transition may take' },
     },
     positional: {
       kind: 'tuple',
@@ -42,7 +36,7 @@ export const enable = buildCommand<EnableFlags, [string], Context>({
           import('../../live/store.ts'),
           import('../../live/quarantine.ts'),
           import('../../live/boot.ts'),
-          import('../journal.ts'),
+          import('../change-kernel.ts'),
         ]);
       const { readRunningKernel } = await import('../../host/kernel.ts');
       requireRoot('enable');
@@ -126,7 +120,7 @@ export const disable = buildCommand<DisableFlags, [string], Context>({
           import('../../live/store.ts'),
           import('../../host/kernel.ts'),
           import('../../host/livepatch.ts'),
-          import('../journal.ts'),
+          import('../change-kernel.ts'),
         ]);
       requireRoot('disable');
       const name = word.replaceAll('-', '_');

@@ -7,7 +7,7 @@ import { oneBundle } from '../../diagnostics/host.ts';
 import type { Loaded, OnStall } from '../../live/load.ts';
 import { type CommonFlags, commonFlags, perform, type Session, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
-import { exitOf, movedWords, requireRoot, seconds } from '../host.ts';
+import { exitOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
 import { plural } from '../text.ts';
 
 interface Flags extends CommonFlags {
@@ -40,13 +40,7 @@ export const load = buildCommand<Flags, string[], Context>({
         withNegated: false,
         brief: 'Like --dry-run, and whose version of each function would run; takes several bundles',
       },
-      timeout: {
-        kind: 'parsed',
-        parse: seconds,
-        default: '60',
-        brief: 'Seconds that the transition may take',
-        placeholder: 'SECONDS',
-      },
+      timeout: timeoutFlag,
       onStall: {
         kind: 'enum',
         values: ['revert', 'keep', 'wait'],
@@ -86,7 +80,7 @@ export const load = buildCommand<Flags, string[], Context>({
         import('../../live/attempt.ts'),
         import('../../live/quarantine.ts'),
         import('../../host/journal/journal.ts'),
-        import('../journal.ts'),
+        import('../change-kernel.ts'),
       ]);
       requireRoot('load');
       if (paths.length > 1 && !plan) throw new LivegraftError(oneBundle({ count: paths.length }));

@@ -33,7 +33,7 @@ export const metrics = buildCommand<Flags, [], Context>({
         await Promise.all([
           import('../../host/roots.ts'),
           import('../../live/status.ts'),
-          import('../../live/boot.ts'),
+          import('../../live/standing.ts'),
           import('../../live/metrics.ts'),
           import('../../support/files.ts'),
         ]);

@@ -40,7 +40,7 @@ export const quarantine = buildCommand<Flags, [string?], Context>({
         import('../../live/quarantine.ts'),
         import('../../host/journal/journal.ts'),
         import('../../live/recover.ts'),
-        import('../journal.ts'),
+        import('../change-kernel.ts'),
         import('../../diagnostics/diagnostic.ts'),
         import('../../diagnostics/journal.ts'),
       ]);

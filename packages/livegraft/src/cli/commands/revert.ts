@@ -2,7 +2,7 @@
 import { buildCommand } from '@stricli/core';
 import { type CommonFlags, commonFlags, perform, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
-import { exitOf, functionsOf, movedWords, requireRoot, seconds } from '../host.ts';
+import { exitOf, functionsOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
 
 const subject = {
   kind: 'tuple',
@@ -24,13 +24,7 @@ export const revert = buildCommand<RevertFlags, [string], Context>({
     flags: {
       ...commonFlags,
       keepModule: { kind: 'boolean', optional: true, withNegated: false, brief: 'Leave the module loaded' },
-      timeout: {
-        kind: 'parsed',
-        parse: seconds,
-        default: '60',
-        brief: 'Seconds that the transition may take',
-        placeholder: 'SECONDS',
-      },
+      timeout: timeoutFlag,
     },
     positional: subject,
   },
@@ -49,7 +43,7 @@ export const revert = buildCommand<RevertFlags, [string], Context>({
         import('../../live/revert.ts'),
         import('../../host/livepatch.ts'),
         import('../../live/attempt.ts'),
-        import('../journal.ts'),
+        import('../change-kernel.ts'),
       ]);
       requireRoot('revert');
       return changeKernel(session, roots, async ({ journal, told }) => {
@@ -94,7 +88,7 @@ export const unload = buildCommand<CommonFlags, [string], Context>({
           import('../../live/revert.ts'),
           import('../../live/attempt.ts'),
           import('../../host/modules.ts'),
-          import('../journal.ts'),
+          import('../change-kernel.ts'),
         ]);
       requireRoot('unload');
       return changeKernel(session, roots, async ({ journal, told }) => {

@@ -1,6 +1,6 @@
 /** livegraft status and livegraft list: what is loaded here, from the kernel itself. */
 import { buildCommand } from '@stricli/core';
-import type { Standing } from '../../live/boot.ts';
+import type { Standing } from '../../live/standing.ts';
 import type { HostStatus, LivepatchStatus } from '../../live/status.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -40,7 +40,7 @@ export const status = buildCommand<Flags, string[], Context>({
           import('../../live/subject.ts'),
           import('../../live/status.ts'),
           import('../../live/revert.ts'),
-          import('../../live/boot.ts'),
+          import('../../live/standing.ts'),
         ],
       );
       const subjects = await Promise.all(words.map((word) => findSubject(roots, word)));
@@ -84,7 +84,7 @@ export const list = buildCommand<CommonFlags, [], Context>({
       const [{ hostRoots: roots }, { readStatus }, { readStanding }] = await Promise.all([
         import('../../host/roots.ts'),
         import('../../live/status.ts'),
-        import('../../live/boot.ts'),
+        import('../../live/standing.ts'),
       ]);
       const { livepatches, leftovers } = await readStatus(roots, false);
       const { suspects } = await readStanding(roots);

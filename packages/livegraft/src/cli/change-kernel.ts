@@ -9,8 +9,8 @@ import type { HostRoots } from '../host/roots.ts';
 import { problemOf } from '../live/attempt.ts';
 import { recover } from '../live/recover.ts';
 import { sweep } from '../support/files.ts';
+import { withLock } from '../support/lock.ts';
 import type { Session } from './command.ts';
-import { withKernelLock } from './host.ts';
 
 export interface Changing {
   readonly journal: Journal;
@@ -30,6 +30,17 @@ export function changeKernel<T>(
     await sweep(roots.run);
     return work({ journal, told });
   });
+}
+
+/** Milliseconds that a second livegraft waits. */
+const lockPatience = 10_000;
+
+/** One livegraft at a time changes this kernel. Throws `busy` (exit 75). */
+function withKernelLock<T>({ progress, signal }: Session, work: () => Promise<T>): Promise<T> {
+  const onWait = (pid: number): void =>
+    progress.say(`Waiting for another livegraft${pid > 0 ? ` (process ${pid})` : ''} that changes this kernel`);
+  const options = { what: 'this machine’s kernel', wait: lockPatience, onWait, signal };
+  return withLock('/run/lock/livegraft.lock', options, work);
 }
 
 /** Writes down what was done with livegraft's own files; the kernel was not touched. */
