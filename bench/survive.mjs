@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { root } from '../scripts/setup.mjs';
+import { root, setUp } from '../scripts/setup.mjs';
 
 const { values } = parseArgs({ options: { kernel: { type: 'string' }, step: { type: 'string', multiple: true } } });
+setUp();
+const { readSaid } = await import(join(root, 'packages/livegraft/dist/live/testing/said.js'));
 const kernel = values.kernel ?? '6.1.0-55-amd64';
 const program = join(root, 'packages/livegraft/bin/livegraft.js');
 const tools = join(root, 'packages/livegraft/src/live/testing/survive.sh');
@@ -50,8 +52,8 @@ function scriptOf(previous, step) {
   const { before, left, arguments: args = '' } = steps[step] ?? {};
   const suspect = previous === undefined ? undefined : steps[previous].arguments.split(' ')[0];
   return [
-    `node=${process.execPath}`,
-    `program=${program}`,
+    `LG="${process.execPath} ${program}"`,
+    `. ${join(root, 'packages/livegraft/src/live/testing/said.sh')}`,
     `. ${tools}`,
     'run status truth',
     'run journal lg journal --json',
@@ -136,12 +138,7 @@ try {
     const began = performance.now();
     const modules = ['--module', 'ext4', '--module', 'crc32c_generic'];
     const ran = await livegraft(['vm', kernel, '--disk', disk, ...modules, '--', 'sh', join(dir, 'script.sh')]);
-    const said = new Map(
-      [...ran.stdout.matchAll(/^### (\S+)\n([\s\S]*?)^=== (\d+)$/gm)].map(([, label, out, exit]) => [
-        label,
-        { out, exit: Number(exit) },
-      ]),
-    );
+    const said = readSaid(ran.stdout);
     const before = problems.length;
     if (check(`${step ?? 'the last boot'}: came to its end`, said.has('last'), ran.stdout + ran.stderr))
       judge(previous, said);

@@ -8,26 +8,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readModule } from '../kernel/modules.ts';
-import { compileProgram, livegraft, program } from '../testing/program.ts';
+import { compileProgram, livegraft } from '../testing/program.ts';
 import { sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
+import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
 const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 const cycles = Number(process.env['LIVEGRAFT_CYCLES'] ?? 20);
 let dir = '';
 
-interface Said {
-  readonly exit: number;
-  readonly out: string;
-}
 let said: ReadonlyMap<string, Said>;
 
-/** `run LABEL COMMAND…` tells a command's output and exit code; `calls`: which callbacks ran since it was asked last. */
-const script = `
-lg() { "${process.execPath}" "${program}" "$@" 2>/tmp/err; }
-run() { label=$1; shift; echo "### $label"; "$@"; echo "=== $?"; }
-wait_for() { n=0; until "$@" 2>/dev/null || [ $n -ge 600 ]; do sleep 0.1; n=$((n + 1)); done; }
+/** `calls`: which callbacks ran since it was asked last. */
+const script = `${telling}
 settled() { [ "$(cat /sys/kernel/livepatch/$1/transition)" = 0 ]; }
 gone() { [ ! -e /sys/kernel/livepatch/$1 ]; }
 left() { ls /sys/kernel/livepatch; grep livegraft_ /proc/modules; true; }
@@ -158,12 +152,7 @@ beforeAll(async () => {
   await writeFile(join(dir, 'pktgen.ko'), await readModule(kernel, 'pktgen'));
   await writeFile(join(dir, 'script.sh'), script);
   const guest = await livegraft(['vm', kernel.name, '--', 'sh', join(dir, 'script.sh')], { cwd: dir });
-  said = new Map(
-    guest.stdout.split('### ').flatMap((part) => {
-      const [, label = '', out = '', exit = ''] = /^(\S+)\n([\s\S]*?)=== (\d+)\n/.exec(part) ?? [];
-      return label === '' ? [] : [[label, { exit: Number(exit), out }] as const];
-    }),
-  );
+  said = readSaid(guest.stdout);
 }, 1_200_000);
 afterAll(() => rm(dir, { recursive: true, force: true }));
 

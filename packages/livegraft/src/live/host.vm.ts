@@ -6,26 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { compileProgram, livegraft, program } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
+import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
 const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 let dir = '';
 
-/** What one command in the guest printed and ended with. */
-interface Said {
-  readonly exit: number;
-  readonly out: string;
-}
 let said: ReadonlyMap<string, Said>;
 
 /**
- * In the guest: `run LABEL COMMAND…` tells a command's output and exit code; all of it at the end,
+ * What `run` tells comes all at the end,
  * because those who pass it on sleep in pipe_read(), and would move over and then hold a reversal back.
  */
-const script = `
-lg() { "${process.execPath}" "${program}" "$@" 2>/tmp/err; }
-run() { label=$1; shift; echo "### $label"; "$@"; echo "=== $?"; }
-wait_for() { n=0; until "$@" 2>/dev/null || [ $n -ge 300 ]; do sleep 0.1; n=$((n + 1)); done; }
+const script = `${telling}
 moving() { [ "$(cat /sys/kernel/livepatch/$1/transition)" = 1 ]; }
 left() { ls /sys/kernel/livepatch; grep livegraft_ /proc/modules; ls /run/livegraft | grep tmp; true; }
 exec 4>&1 >/tmp/all
@@ -123,12 +116,7 @@ beforeAll(async () => {
   await writeFile(manifest, text.replaceAll(kernel.facts.buildId, '11'.repeat(20)));
   await writeFile(join(dir, 'script.sh'), script);
   const guest = await livegraft(['vm', kernel.name, '--', 'sh', join(dir, 'script.sh')], { cwd: dir });
-  said = new Map(
-    [...guest.stdout.matchAll(/^### (\S+)\n([\s\S]*?)^=== (\d+)$/gm)].map(([, label, out, exit]) => [
-      label!,
-      { exit: Number(exit), out: out! },
-    ]),
-  );
+  said = readSaid(guest.stdout);
   expect([...said.keys()].at(-1), `${guest.stdout}\n${guest.stderr}`).toBe('unnoticed');
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));

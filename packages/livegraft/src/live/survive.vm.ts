@@ -8,31 +8,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compileProgram, livegraft, program } from '../testing/program.ts';
+import { compileProgram, livegraft } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
+import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
 const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 const tools = fileURLToPath(new URL('testing/survive.sh', import.meta.url));
 let dir = '';
 
-interface Said {
-  readonly exit: number;
-  readonly out: string;
-}
-
 /** A boot: runs a script with the tools of testing/survive.sh; what each `run` printed, in order of labels. */
 async function boot(script: string): Promise<ReadonlyMap<string, Said>> {
   const path = join(dir, 'script.sh');
-  await writeFile(path, `node=${process.execPath}\nprogram=${program}\n. ${tools}\n${script}`);
+  await writeFile(path, `${telling}. ${tools}\n${script}`);
   const modules = ['ext4', 'crc32c_generic'].flatMap((name) => ['--module', name]);
   const args = ['vm', kernel.name, '--disk', join(dir, 'disk'), ...modules, '--', 'sh', path];
   const { stdout, stderr } = await livegraft(args, { cwd: dir });
-  const said = [...stdout.matchAll(/^### (\S+)\n([\s\S]*?)^=== (\d+)$/gm)].map(
-    ([, label, out, exit]): [string, Said] => [label!, { exit: Number(exit), out: out! }],
-  );
-  expect(said.at(-1)?.[0], `${stdout}\n${stderr}`).toBe('last');
-  return new Map(said);
+  const said = readSaid(stdout);
+  expect([...said.keys()].at(-1), `${stdout}\n${stderr}`).toBe('last');
+  return said;
 }
 
 beforeAll(async () => {

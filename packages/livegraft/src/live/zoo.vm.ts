@@ -14,6 +14,7 @@ import type { Waking } from '../host/wake.ts';
 import { readImage } from '../kernel/image.ts';
 import { compileProgram, livegraft, program } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
+import { readSaid } from './testing/said.ts';
 import { buildZoo, scripts } from './testing/zoo/build.ts';
 import { markdownTable, patience, sightsOf } from './testing/zoo/table.ts';
 
@@ -34,12 +35,10 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 async function inGuest(script: string): Promise<(label: string) => string> {
   const settings = [`Z=${dir}`, `S=${scripts}`, `BTF=${btf}`, `T=${patience}`, `LG=${process.execPath} ${program}`];
   const guest = await livegraft(['vm', kernel.name, '--', 'env', ...settings, 'sh', join(scripts, `${script}.sh`)]);
-  const parts = new Map(
-    [...guest.stdout.matchAll(/^### (\S+)\n([\s\S]*?)^=== \d+$/gm)].map(([, label, out]) => [label!, out!]),
-  );
+  const parts = readSaid(guest.stdout);
   if (!parts.has('log')) throw new Error(`${script}.sh did not reach its end:\n${guest.stdout}\n${guest.stderr}`);
   return (label) => {
-    const part = parts.get(label);
+    const part = parts.get(label)?.out;
     if (part === undefined) throw new Error(`${script}.sh has no ${label}`);
     return part;
   };

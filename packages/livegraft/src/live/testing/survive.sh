@@ -1,10 +1,7 @@
-# What the guests of survive.vm.ts and bench/survive.mjs use; $node and $program are set. The disk is /dev/vda.
-lg() { "$node" "$program" "$@" 2>/tmp/err; }
-run() { label=$1; shift; echo "### $label"; "$@"; echo "=== $?"; }
+# What the guests of survive.vm.ts and bench/survive.mjs use, behind said.sh. The disk is /dev/vda.
 # All is told at the end: those who pass it on sleep in pipe_read(), and would move over and then hold a reversal back.
 exec 4>&1 >/tmp/all
 last() { run last true; cat /tmp/all >&4; }
-wait_for() { n=0; until "$@" 2>/dev/null || [ $n -ge 200 ]; do sleep 0.3; n=$((n + 1)); done; }
 
 mkdir -p /var/lib/livegraft
 mount -t ext4 /dev/vda /var/lib/livegraft || exit 1
@@ -37,7 +34,7 @@ at() {
   LIVEGRAFT_STOP_AT=$1
   export LIVEGRAFT_STOP_AT
   shift
-  "$node" "$program" "$@" >/tmp/at 2>&1 &
+  $LG "$@" >/tmp/at 2>&1 &
   lg=$!
   unset LIVEGRAFT_STOP_AT
   wait_for is_stopped $lg

@@ -1,10 +1,8 @@
-# What the scripts of the zoo share. Z: folder with the livepatch, the animals, the modules; LG: livegraft's command line; BTF: of pipe_write().
+# What the scripts of the zoo share. Z: folder with the livepatch, the animals, the modules; S: of these scripts; BTF: of pipe_write().
+. "$S/../said.sh"
 O=/tmp/zoo
 P=/sys/kernel/livepatch/livegraft_zoo
 mkdir $O
-lg() { $LG "$@" 2>/tmp/err; }
-run() { label=$1; shift; echo "### $label"; "$@"; echo "=== $?"; }
-wait_for() { n=0; until "$@" 2>/dev/null || [ $n -ge 600 ]; do sleep 0.1; n=$((n + 1)); done; }
 up() { cut -d ' ' -f 1 /proc/uptime; }
 pid() { cat "$O/$1.pid"; }
 side() { cat "/proc/$1/patch_state"; }
