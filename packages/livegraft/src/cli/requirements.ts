@@ -30,3 +30,12 @@ export const requirements: readonly Requirement[] = [
   { name: 'busybox', package: 'busybox-static', use: 'is the userland of the guests' },
   { name: 'mkfs.ext4', package: 'e2fsprogs', use: 'makes the disk of the demo' },
 ];
+
+/** What load, revert and their like call; packaging/control.mjs has the packages. */
+export const hostRequirements: readonly Requirement[] = [
+  { name: 'insmod', package: 'kmod', use: 'loads the module' },
+  { name: 'rmmod', package: 'kmod', use: 'unloads it' },
+  { name: 'flock', package: 'util-linux', use: 'keeps two livegrafts apart' },
+  { name: 'logger', package: 'bsdutils', use: 'writes to the system log' },
+  { name: 'perl', package: 'perl-base', use: 'wakes single tasks (livegraft wake)' },
+];

@@ -86,3 +86,14 @@ test('no terminal: plain lines, the result on stdout, the rest on stderr', async
   expect(ran.stdout).toMatch(/^1 function replaced in vmlinux:\n/);
   expect(ran.stderr).toMatch(/^Apply the patch to the source\nAsk kbuild/);
 });
+
+test('a patch that brings nothing but a callback: no list, and the callback by name', async () => {
+  const patch = join(dir, 'callback.patch');
+  const after = '#include <linux/seq_file.h>';
+  const callback = `#include <livegraft.h>
+static int say_hello(struct klp_object *object) { return 0; }
+LIVEGRAFT_PRE_PATCH(say_hello);`;
+  await writeFile(patch, sourcePatch(kernel, { 'fs/proc/cmdline.c': [after, `${after}\n${callback}`] }));
+  const ran = await livegraft(['build', patch, '--kernel', kernel.name, '-o', join(dir, 'out')]);
+  expect(ran.stdout).toMatch(/^No function replaced in vmlinux\nNew: say_hello .*\nCallback: pre_patch say_hello\n/);
+});

@@ -95,10 +95,10 @@ export function showBundle(
   ]);
   const shown =
     rows.length > 30 && !verbose ? [...rows.slice(0, 30), [`  … and ${rows.length - 30} more (manifest.json)`]] : rows;
-  print(
-    `${style('bold', plural(manifest.functions.length, 'function'))} replaced in ${manifest.targets.map((target) => target.object).join(', ')}:`,
-  );
-  for (const [i, line] of table(shown).split('\n').entries()) {
+  const count = style('bold', rows.length === 0 ? 'No function' : plural(rows.length, 'function'));
+  const where = manifest.targets.map((target) => target.object).join(', ');
+  print(`${count} replaced in ${where}${rows.length === 0 ? '' : ':'}`);
+  for (const [i, line] of (rows.length === 0 ? [] : table(shown).split('\n')).entries()) {
     print(line);
     const first = verbose ? manifest.functions[i]?.first : undefined;
     if (first !== undefined) print(showDifference(first, { style, bytes: false }).join('\n'));
@@ -106,6 +106,8 @@ export function showBundle(
   if (manifest.added.length > 0) {
     print(`New: ${manifest.added.map((each) => `${each.name} (${each.kind}, ${each.size} bytes)`).join(', ')}`);
   }
+  for (const { kind, function: name, object } of manifest.callbacks ?? [])
+    print(`Callback: ${kind} ${name}${object === 'vmlinux' ? '' : ` [${object}]`}`);
   print(proofOf(manifest));
   print(
     `${style('green', 'Bundle')} ${path} (${manifest.module.file}, ${formatBytes(manifest.module.size)}); prove it: livegraft try ${path}`,
