@@ -11,6 +11,8 @@ check() {
   fi
 }
 not() { ! "$@"; }
+completes() { bash -c '. /usr/share/bash-completion/completions/livegraft; COMP_WORDS=(livegraft "$@"); COMP_CWORD=$#; _livegraft; echo "${COMPREPLY[@]}"' - "$@" | grep -q "$expected"; }
+logged() { journalctl -b -q -o cat LIVEGRAFT_ACTION="$1" LIVEGRAFT_NAME=livegraft_proof LIVEGRAFT_OUTCOME="$2" | grep -q .; }
 patched() { grep -q RamTotal /proc/meminfo; }
 failed_units() { [ -z "$(systemctl list-units --failed --no-legend 'livegraft*')" ]; }
 
@@ -20,6 +22,7 @@ enable)
   check 'nothing enabled: the service is content' systemctl is-active livegraft.service
   check 'units verify' systemd-analyze verify /usr/lib/systemd/system/livegraft*
   check 'nothing is loaded' not patched
+  check 'doctor --host: livepatches can be loaded' livegraft doctor --host
   check 'enable' livegraft enable /root/livegraft_proof
   check 'enable loads nothing' not patched
   ;;
@@ -44,6 +47,14 @@ file-off)
   rm /etc/livegraft/off
   check 'without it, start loads' systemctl start livegraft.service
   check 'the new code runs' patched
+  expected='^livegraft_proof$'
+  check 'bash completes what is loaded' completes revert livegraft_
+  check 'revert' livegraft revert livegraft_proof
+  check 'reverted' not patched
+  check 'the journal of systemd has it, by fields' logged revert reverted
+  check 'disable' livegraft disable livegraft_proof
+  check 'enable --now' livegraft enable --now /root/livegraft_proof
+  check 'the new code runs at once' patched
   ;;
 removed)
   check 'the new code runs after boot' patched
