@@ -35,7 +35,9 @@ export const doctor = buildCommand<Flags, [], Context>({
     await perform(this, 'doctor', flags, async ({ print, style }) => {
       const kernel = host ? await askKernel() : [];
       if (host) {
-        print(table(kernel.map(({ what, state, found }) => [style(marks[state].colour, marks[state].sign), what, found])));
+        print(
+          table(kernel.map(({ what, state, found }) => [style(marks[state].colour, marks[state].sign), what, found])),
+        );
       }
       const found = await Promise.all(
         (host ? hostRequirements : requirements).map(async (program: Requirement) => ({
@@ -58,7 +60,9 @@ export const doctor = buildCommand<Flags, [], Context>({
       if (unfit) print('No livepatch can be loaded here: see above.');
       const packages = [...new Set(missing.map((program) => program.package))];
       print(
-        missing.length === 0 ? 'All programs are there.' : `Install what is missing: sudo apt-get install ${packages.join(' ')}`,
+        missing.length === 0
+          ? 'All programs are there.'
+          : `Install what is missing: sudo apt-get install ${packages.join(' ')}`,
       );
       return {
         result: { ...(host ? { kernel } : {}), programs: found, missing: packages },
