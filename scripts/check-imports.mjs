@@ -9,6 +9,7 @@ const layers = [
   ['cli'],
   ['demo'],
   ['build', 'trial', 'live'],
+  ['review', 'report'],
   ['klp', 'verify', 'vm', 'host', 'kbuild', 'bundle'],
   ['provenance'],
   ['objdiff', 'kernel', 'patch'],

@@ -60,6 +60,19 @@ export interface BtfParameter {
   readonly type: number;
 }
 
+export interface BtfArray {
+  /** Of the elements. */
+  readonly type: number;
+  /** 0 for a flexible one. */
+  readonly count: number;
+}
+
+export interface BtfValue {
+  readonly name: string;
+  /** As the type's signedness says. */
+  readonly value: bigint;
+}
+
 const HEADER = 24;
 /** The kernel takes names of up to KSYM_NAME_LEN, 512 (kernel/bpf/btf.c, __btf_name_valid); many types may share the end of a long one. */
 const NAME_LIMIT = 1024;
@@ -172,6 +185,33 @@ export class Btf {
       name: this.#string(this.#types.u32(entry)),
       type: this.#types.u32(entry + 4),
     }));
+  }
+
+  /** Whether a FWD stands for a union; otherwise for a structure. Throws FormatError (`btf-kind`) for other kinds. */
+  isUnion(id: number): boolean {
+    return this.#types.u32(this.#expect(id, BTF_KIND.FWD) + 4) >>> 31 === 1;
+  }
+
+  /** What an ARRAY is made of. Throws FormatError (`btf-kind`) for other kinds. */
+  array(id: number): BtfArray {
+    const at = this.#expect(id, BTF_KIND.ARRAY);
+    return { type: this.#types.u32(at + 12), count: this.#types.u32(at + 20) };
+  }
+
+  /** Values of an ENUM or ENUM64, in order. Throws FormatError (`btf-kind`) for other kinds. */
+  values(id: number): BtfValue[] {
+    const at = this.#expect(id, BTF_KIND.ENUM, BTF_KIND.ENUM64);
+    const wide = this.#kind(at) === BTF_KIND.ENUM64;
+    // kind_flag: signed; before Linux 6.0 (6089fb325cf7) nobody set it, and 32-bit values were signed
+    const signed = !wide || this.#types.u32(at + 4) >>> 31 === 1;
+    return this.#each(at, wide ? 12 : 8, (entry) => {
+      const low = BigInt(this.#types.u32(entry + 4));
+      const value = wide ? (BigInt(this.#types.u32(entry + 8)) << 32n) | low : low;
+      return {
+        name: this.#string(this.#types.u32(entry)),
+        value: signed ? BigInt.asIntN(wide ? 64 : 32, value) : value,
+      };
+    });
   }
 
   #each<T>(at: number, size: number, decode: (entry: number) => T): T[] {

@@ -1,8 +1,10 @@
 /** The whole way from source patches to a bundle: parse, apply, compile, compare, prove, extract, link, write. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readElf, sectionNamed } from '@livegraft/binfmt/elf/read';
 import { type Bundle, requirePlace, writeBundle } from '../bundle/bundle.ts';
+import { stated } from '../bundle/finding.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { nameInvalid, nameTaken } from '../diagnostics/bundle.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
@@ -11,7 +13,7 @@ import { nothingToReplace } from '../diagnostics/klp.ts';
 import { compileSource } from '../kbuild/compile.ts';
 import { moduleCommand } from '../kbuild/module-command.ts';
 import { objectCacheFolder } from '../kbuild/object-cache.ts';
-import { compilePatchedUnits, type UnitObjects } from '../kbuild/objects.ts';
+import { compilePatchedUnits, type PatchedUnits, type UnitObjects } from '../kbuild/objects.ts';
 import type { Unit } from '../kbuild/types.ts';
 import { cacheDir, lockFile } from '../kernel/places.ts';
 import { requireSource } from '../kernel/store.ts';
@@ -22,8 +24,11 @@ import { type BuiltModule, makeModule, replacedPosition } from '../klp/module.ts
 import type { ChangedUnit } from '../klp/unit.ts';
 import { type Diff, diffObjects, openObject } from '../objdiff/diff.ts';
 import { parsePatch } from '../patch/parse.ts';
+import { byteString } from '../patch/text.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
+import { reviewChanges, writtenReview } from '../review/review.ts';
+import type { ReviewedUnit } from '../review/subject.ts';
 import { sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
 import type { Progress } from '../support/progress.ts';
@@ -83,32 +88,55 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     const explained = await progress.step('Find out why each function changed', () =>
       explainChanges({ kernel, units: diffs, files: compiled.files, scratch, ...aborting }),
     );
-    const { extraction, module } = await progress.step('Make the livepatch module', async () => {
-      const extraction = await extract(units);
-      const module = await compileModule(request, name, patches, extraction, shipped);
-      return { extraction, module };
-    });
-    const findings = [...compiled.findings, ...diffs.flatMap(({ diff }) => diff.findings), ...extraction.findings];
-    const described = describe(request, name, patches, units, extraction, module, shipped, explained, findings);
-    const manifest = await progress.step('Check the finished module', async () => {
-      const { verified, findings } = await verifyBuilt(
+    const extraction = await extract(units);
+    const result = await progress.step('Review the change', async () =>
+      reviewChanges({
         kernel,
-        shipped,
-        compiled.units,
-        module.bytes,
-        described,
-        signal,
-      );
-      return {
-        ...described,
-        ...(verified === undefined ? {} : { verified }),
-        findings: [...described.findings, ...findings.map(stated)],
-      };
-    });
+        image: shipped.image,
+        units: await reviewed(kernel, units, compiled),
+        files: compiled.files,
+        extraction,
+      }),
+    );
+    const module = await progress.step('Make the livepatch module', () =>
+      compileModule(request, name, patches, extraction, shipped),
+    );
+    const found = [
+      ...compiled.findings,
+      ...diffs.flatMap(({ diff }) => diff.findings),
+      ...extraction.findings,
+      ...result.findings,
+    ];
+    const described = describe(request, name, patches, units, extraction, module, shipped, explained, found);
+    const { verified, findings: more } = await progress.step('Check the finished module', () =>
+      verifyBuilt(kernel, shipped, compiled.units, module.bytes, described, signal),
+    );
+    const manifest = {
+      ...described,
+      ...(verified === undefined ? {} : { verified }),
+      findings: [...described.findings, ...more.map(stated)],
+    };
+    const review = writtenReview(result, [...found, ...more], name, manifest.module.sha256);
     signal?.throwIfAborted();
     const patch = Buffer.concat(request.patches.map((input) => input.bytes));
-    return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch });
+    return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch, review });
   });
+}
+
+function reviewed(kernel: Kernel, units: readonly ChangedUnit[], compiled: PatchedUnits): Promise<ReviewedUnit[]> {
+  return Promise.all(
+    units.map(async (changed, i) => {
+      const { unit, types } = compiled.units[i]!;
+      const file = compiled.files.get(unit.source);
+      const text = file ?? (await readUnchanged(kernel, unit));
+      return { ...changed, text, ...(types === undefined ? {} : { types }) };
+    }),
+  );
+}
+
+async function readUnchanged({ paths }: Kernel, { source, generated }: Unit) {
+  const text = byteString(await readFile(join(generated === true ? paths.build : paths.source, source)));
+  return { original: text, patched: text };
 }
 
 interface UnitDiff {
@@ -319,16 +347,6 @@ function describeAuthor(
     ...(states.length === 0 ? {} : { states: [...states] }),
     ...(forced.length === 0 ? {} : { forced }),
     ...(ignored.length === 0 ? {} : { ignored }),
-  };
-}
-
-function stated({ code, severity, place, message, hint }: Diagnostic): Manifest['findings'][number] {
-  return {
-    code,
-    severity,
-    ...(place === undefined ? {} : { place }),
-    message,
-    ...(hint === undefined ? {} : { hint }),
   };
 }
 

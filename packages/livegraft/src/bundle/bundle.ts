@@ -1,4 +1,4 @@
-/** A bundle on disk: NAME/ with NAME.ko, manifest.json, patch.diff and glue.c; whole or not there. */
+/** A bundle on disk: NAME/ with NAME.ko, manifest.json, review.json, patch.diff and glue.c; whole or not there. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rmdir, stat } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import * as say from '../diagnostics/bundle.ts';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolder, sweep, withTemporaryFolder } from '../support/files.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
+import type { Review } from './review.ts';
 
 export interface Bundle {
   /** Its folder, absolute. */
@@ -21,6 +22,7 @@ export interface BundleContent {
   readonly module: Uint8Array;
   readonly glue: string;
   readonly patch: Uint8Array;
+  readonly review: Review;
 }
 
 /**
@@ -39,6 +41,7 @@ export async function writeBundle(path: string, content: BundleContent): Promise
         await writeDurably(join(folder, manifest.module.file), content.module);
         await writeDurably(join(folder, 'glue.c'), content.glue);
         await writeDurably(join(folder, 'patch.diff'), content.patch);
+        await writeDurably(join(folder, 'review.json'), `${JSON.stringify(content.review, null, 2)}\n`);
         await writeDurably(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
         // the old one stays in the scratch folder until the new one is in its place
         await rename(path, join(scratch, 'old')).catch((error: NodeJS.ErrnoException) => {

@@ -1,16 +1,9 @@
 /** `manifest.json`: what a bundle is, for machines and for whoever must answer for loading it. Versioned; read back it is checked field by field. */
 import * as v from 'valibot';
+import { findingSchema } from './finding.ts';
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]+$/));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-
-const finding = v.object({
-  code: v.string(),
-  severity: v.picklist(['error', 'warning', 'note']),
-  place: v.optional(v.string()),
-  message: v.string(),
-  hint: v.optional(v.string()),
-});
 
 /** One side of a function's first difference. */
 const listing = v.pipe(
@@ -103,7 +96,7 @@ export const manifestSchema = v.object({
   /** What the check of the finished module compared; absent without BTF and in bundles of livegraft 0.1. */
   verified: v.optional(v.object({ functions: count, instructions: count, references: count, undecided: count })),
   toolchain: v.object({ compiler: v.string(), linker: v.string() }),
-  findings: v.array(finding),
+  findings: v.array(findingSchema),
 });
 
 export type Manifest = v.InferOutput<typeof manifestSchema>;

@@ -17,6 +17,18 @@ export type ExitCode = (typeof Exit)[keyof typeof Exit];
 /** `error` stops a build; `warning` asks for a person's judgement; `note` is worth knowing. */
 export type Severity = 'error' | 'warning' | 'note';
 
+/** One of several lines that a finding is about. */
+export interface Spot {
+  /** Path in the source tree. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** Which source the line is counted in. */
+  readonly side: 'original' | 'patched';
+  /** What is there, in words: `takes &sbi->s_lock`. */
+  readonly what: string;
+}
+
 export interface Diagnostic {
   readonly code: string;
   readonly severity: Severity;
@@ -28,6 +40,10 @@ export interface Diagnostic {
   readonly message: string;
   /** What to do next. */
   readonly hint?: string;
+  /** The lines to look at, where a finding is about how several fit together. */
+  readonly spots?: readonly Spot[];
+  /** Functions of the livepatch that it is about, by name; a report lists it with them. */
+  readonly functions?: readonly string[];
   /** The same facts for machines. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
@@ -38,6 +54,8 @@ interface Definition<D> {
   readonly place?: (data: D) => string | undefined;
   readonly message: (data: D) => string;
   readonly hint?: string | ((data: D) => string | undefined);
+  readonly spots?: (data: D) => readonly Spot[];
+  readonly functions?: (data: D) => readonly string[];
 }
 
 /** One kind of problem as the table has it, for `docs/errors.md`. */
@@ -83,6 +101,8 @@ export function define<D extends Record<string, unknown>>(
       ...(place === undefined ? {} : { place }),
       message: message(data),
       ...(hint === undefined ? {} : { hint }),
+      ...(definition.spots === undefined ? {} : { spots: definition.spots(data) }),
+      ...(definition.functions === undefined ? {} : { functions: definition.functions(data) }),
       data,
     };
   };

@@ -1,6 +1,7 @@
 /** From patches to objects: which units they touch, and each unit's shipped, original and patched object. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Btf } from '@livegraft/binfmt/btf';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { headerUnused } from '../diagnostics/kbuild.ts';
@@ -24,6 +25,7 @@ import { inPool } from './pool.ts';
 import { openDependences } from './preprocess.ts';
 import { includesCache } from './ready.ts';
 import { climbingFolders, type PatchedTree, withPatchedTree } from './tree.ts';
+import { unitTypes } from './type-info.ts';
 import type { Unit } from './types.ts';
 import { readUnitIndex, sourceOf } from './unit-index.ts';
 
@@ -34,6 +36,8 @@ export interface UnitObjects {
   /** Original and patched with a section for each function and object: to be compared with each other. */
   readonly original: Uint8Array;
   readonly patched: Uint8Array;
+  /** Types of both sides; absent where nothing but bodies of functions changes, which cannot change a type. */
+  readonly types?: { readonly original: Btf; readonly patched: Btf };
 }
 
 export interface PatchedUnits {
@@ -77,8 +81,12 @@ export async function compilePatchedUnits(request: PatchedUnitsRequest): Promise
   const work = async (tree: PatchedTree): Promise<HeaderUnits> => {
     const own = await compileOwn(request, found.units, tree);
     const more = await headers?.compile(tree);
-    const units = [...own, ...(more?.units ?? [])];
-    return { units, findings: [...(more?.findings ?? []), ...(await exportFindings(request, units, tree, files))] };
+    const compiled = [...own, ...(more?.units ?? [])];
+    if ([...files.values()].every(({ original, patched }) => sameInterface(original, patched)))
+      return { units: compiled, findings: more?.findings ?? [] };
+    const exports = await exportFindings(request, compiled, tree);
+    const units = await progress.step('Compare the layout of types', () => withTypes(request, compiled, tree));
+    return { units, findings: [...(more?.findings ?? []), ...exports] };
   };
   const compiled = await withPatchedTree(source, scratch, texts, work, [...climbing, ...(headers?.folders ?? [])]);
   const findings = [...scope.findings, ...applied.findings, ...structureFindings(files), ...found.findings];
@@ -175,9 +183,7 @@ async function exportFindings(
   { kernel, scratch, signal }: PatchedUnitsRequest,
   units: readonly UnitObjects[],
   tree: PatchedTree,
-  files: ReadonlyMap<string, PatchedFile>,
 ): Promise<Diagnostic[]> {
-  if ([...files.values()].every(({ original, patched }) => sameInterface(original, patched))) return [];
   const exporting = units.filter(({ original }) =>
     readElf(original).sections.some(({ name }) => /^___ksymtab(_gpl)?\+/.test(name)),
   );
@@ -191,6 +197,20 @@ async function exportFindings(
     });
   };
   return (await inPool(exporting, work, signal)).flat();
+}
+
+function withTypes(
+  { kernel, scratch, cache, signal }: PatchedUnitsRequest,
+  units: readonly UnitObjects[],
+  tree: PatchedTree,
+): Promise<UnitObjects[]> {
+  const work = async (objects: UnitObjects, aborted: AbortSignal): Promise<UnitObjects> => {
+    const { unit } = objects;
+    const request = { kernel, unit, scratch, signal: aborted, ...(cache === undefined ? {} : { cache }) };
+    const [original, patched] = await Promise.all([unitTypes(request), unitTypes({ ...request, tree })]);
+    return { ...objects, types: { original, patched } };
+  };
+  return inPool(units, work, signal);
 }
 
 /** Objects that exist keep the layout they have. */

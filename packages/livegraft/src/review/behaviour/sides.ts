@@ -1,0 +1,154 @@
+/**
+ * Locks and references that one function takes and another gives back. While tasks move, such a pair can be split: taken by the old code,
+ * given back (or not) by the new. A task between the two has neither on its stack, so the kernel sees no reason to wait for it.
+ */
+import type { Declaration } from '../../patch/declarations.ts';
+import { callsIn } from './calls.ts';
+
+/** What a function does with one lock or kind of reference, by its text. */
+export type Side = 'neither' | 'takes' | 'gives' | 'both';
+
+export interface ChangedSide {
+  readonly what: 'lock' | 'reference';
+  /** The lock as written, or the kind of reference: `&sbi->s_lock`, `dev_hold/dev_put`. */
+  readonly name: string;
+  readonly function: string;
+  readonly before: Side;
+  readonly after: Side;
+  /** In the patched text. */
+  readonly line: number;
+}
+
+export interface LockOrder {
+  readonly function: string;
+  readonly outer: string;
+  readonly inner: string;
+  readonly line: number;
+}
+
+const locks: readonly (readonly [takes: RegExp, gives: RegExp])[] = [
+  [/^(raw_)?spin_(try)?lock(_irq|_irqsave|_bh|_nested)?$/, /^(raw_)?spin_unlock(_irq|_irqrestore|_bh)?$/],
+  [/^mutex_(try)?lock(_nested|_interruptible|_killable|_io)?$/, /^mutex_unlock$/],
+  [/^(raw_)?read_(try)?lock(_irq|_irqsave|_bh)?$/, /^(raw_)?read_unlock(_irq|_irqrestore|_bh)?$/],
+  [/^(raw_)?write_(try)?lock(_irq|_irqsave|_bh)?$/, /^(raw_)?write_unlock(_irq|_irqrestore|_bh)?$/],
+  [/^down(_trylock|_interruptible|_killable|_timeout)?$/, /^up$/],
+  [/^down_read(_trylock|_interruptible|_killable|_nested)?$/, /^up_read$/],
+  [/^down_write(_trylock|_killable|_nested)?$/, /^up_write$/],
+  [/^inode_(try)?lock(_nested)?$/, /^inode_unlock$/],
+  [/^mmap_(read|write)_(try)?lock(_killable)?$/, /^mmap_(read|write)_unlock$/],
+  [/^(lock_sock|lock_sock_nested|bh_lock_sock)$/, /^(release_sock|bh_unlock_sock)$/],
+  [/^rtnl_(try)?lock(_killable)?$/, /^rtnl_unlock$/],
+  [
+    /^(device|folio|console|buffer)_(try)?lock$|^(lock_page|trylock_page|lock_buffer)$/,
+    /^(device|folio|console)_unlock$|^unlock_(page|buffer)$/,
+  ],
+];
+
+const references: readonly (readonly [name: string, takes: RegExp, gives: RegExp])[] = [
+  ['kref_get/kref_put', /^kref_get(_unless_zero)?$/, /^kref_put(_mutex|_lock)?$/],
+  ['get_device/put_device', /^get_device$/, /^put_device$/],
+  ['kobject_get/kobject_put', /^kobject_get$/, /^kobject_put$/],
+  ['dev_hold/dev_put', /^(dev_hold|netdev_hold|dev_get_by_\w+)$/, /^(dev_put|netdev_put)$/],
+  ['sock_hold/sock_put', /^sock_hold$/, /^(__)?sock_put$/],
+  ['dget/dput', /^(dget|dget_parent|d_find_alias)$/, /^dput$/],
+  ['iget/iput', /^(ihold|igrab|iget\w*)$/, /^iput$/],
+  ['fget/fput', /^(fget|fget_raw|get_file)$/, /^fput$/],
+  ['mmget/mmput', /^(mmget|mmget_not_zero|get_task_mm)$/, /^mmput(_async)?$/],
+  ['get_task_struct/put_task_struct', /^get_task_struct$/, /^put_task_struct$/],
+  ['get_page/put_page', /^(get_page|folio_get)$/, /^(put_page|folio_put)$/],
+  ['module_get/module_put', /^(try_module_get|__module_get)$/, /^module_put$/],
+  ['dst_hold/dst_release', /^(dst_hold|dst_clone)$/, /^dst_release$/],
+  ['of_node_get/of_node_put', /^of_node_get$/, /^of_node_put$/],
+  ['pm_runtime_get/pm_runtime_put', /^pm_runtime_(get\w*|resume_and_get)$/, /^pm_runtime_put\w*$/],
+  ['refcount_inc/refcount_dec', /^refcount_inc(_not_zero)?$/, /^refcount_dec(_and_test|_and_lock|_and_mutex_lock)?$/],
+];
+
+interface Used {
+  readonly what: ChangedSide['what'];
+  readonly takes: boolean;
+  readonly gives: boolean;
+  readonly line: number;
+}
+
+/** Of one function: what it takes and gives, by name. */
+function sidesOf(declaration: Declaration): ReadonlyMap<string, Used> {
+  const found = new Map<string, Used>();
+  const add = (what: Used['what'], name: string, takes: boolean, line: number): void => {
+    const known = found.get(`${what} ${name}`) ?? { what, takes: false, gives: false, line };
+    found.set(`${what} ${name}`, { ...known, ...(takes ? { takes: true } : { gives: true }) });
+  };
+  for (const call of callsIn(declaration)) {
+    const lock = lockCall(call.name);
+    if (lock !== undefined)
+      add('lock', call.arguments[0] ?? call.name.replace(/_(try)?(un)?lock.*/, ''), lock === 'takes', call.line);
+    for (const [name, takes, gives] of references) {
+      if (takes.test(call.name)) add('reference', name, true, call.line);
+      else if (gives.test(call.name)) add('reference', name, false, call.line);
+    }
+  }
+  return found;
+}
+
+function lockCall(name: string): 'takes' | 'gives' | undefined {
+  for (const [takes, gives] of locks) {
+    if (takes.test(name)) return 'takes';
+    if (gives.test(name)) return 'gives';
+  }
+  return undefined;
+}
+
+function sideOf(used: Used | undefined): Side {
+  if (used === undefined) return 'neither';
+  return used.takes ? (used.gives ? 'both' : 'takes') : 'gives';
+}
+
+/** @param before and `after`: the functions of one file by name, those that the patch changes */
+export function changedSides(
+  before: ReadonlyMap<string, Declaration>,
+  after: ReadonlyMap<string, Declaration>,
+): ChangedSide[] {
+  const changes = [...after].flatMap(([name, now]): ChangedSide[] => {
+    const was = before.get(name);
+    const [old, fresh] = [was === undefined ? new Map<string, Used>() : sidesOf(was), sidesOf(now)];
+    return [...new Set([...old.keys(), ...fresh.keys()])].flatMap((key): ChangedSide[] => {
+      const [one, other] = [old.get(key), fresh.get(key)];
+      const [from, to] = [sideOf(one), sideOf(other)];
+      const half = (side: Side): boolean => side === 'takes' || side === 'gives';
+      if (from === to || !(half(from) || half(to))) return [];
+      const { what } = (other ?? one)!;
+      const line = other?.line ?? now.line;
+      return [{ what, name: key.slice(what.length + 1), function: name, before: from, after: to, line }];
+    });
+  });
+  return changes.filter((change) => change.what === 'lock' || isSplit(change, changes));
+}
+
+/** A reference that one function alone takes or gives more often is how leaks are mended; a pair that moves has two ends. */
+function isSplit(change: ChangedSide, all: readonly ChangedSide[]): boolean {
+  return all.some(
+    (other) => other.name === change.name && other.function !== change.function && balance(change) * balance(other) < 0,
+  );
+}
+
+/** More taken or less given: positive. */
+function balance({ before, after }: ChangedSide): number {
+  const held = (side: Side): number => (side === 'takes' ? 1 : side === 'gives' ? -1 : 0);
+  return held(after) - held(before);
+}
+
+/** Locks that are taken while another is held, in the order of the text; errors in it cost a finding, or make one. */
+export function lockOrders(declaration: Declaration): LockOrder[] {
+  const held: string[] = [];
+  const found = new Map<string, LockOrder>();
+  for (const call of callsIn(declaration)) {
+    const how = lockCall(call.name);
+    const name = call.arguments[0] ?? call.name;
+    if (how === 'takes') {
+      for (const outer of held)
+        if (outer !== name)
+          found.set(`${outer} ${name}`, { function: declaration.name, outer, inner: name, line: call.line });
+      held.push(name);
+    } else if (how === 'gives' && held.includes(name)) held.splice(held.lastIndexOf(name), 1);
+  }
+  return [...found.values()];
+}
