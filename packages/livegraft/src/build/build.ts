@@ -96,6 +96,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
         units: await reviewed(kernel, units, compiled),
         files: compiled.files,
         extraction,
+        causes: new Map([...explained].map(([verdict, { causes }]) => [verdict, causes])),
       }),
     );
     const module = await progress.step('Make the livepatch module', () =>

@@ -9,6 +9,15 @@ const list = <T extends v.GenericSchema>(of: T) => v.pipe(v.array(of), v.readonl
 /** Lines of a source file. */
 const excerpt = v.object({ file: v.string(), /** Of the first, 1-based. */ line: count, lines: list(v.string()) });
 
+/** A declaration before and after; a side that has none, or one made by a macro, is absent. */
+const sourcePair = v.object({
+  /** `function`, `macro`, `type`, `variable`, `other` (patch/declarations.ts). */
+  kind: v.string(),
+  name: v.string(),
+  before: v.exactOptional(excerpt),
+  after: v.exactOptional(excerpt),
+});
+
 const instruction = v.object({
   /** In the function, bytes. */
   offset: count,
@@ -20,21 +29,24 @@ const instruction = v.object({
 
 /** One line of both sides’ machine code; a side without an instruction there is absent. */
 const codeRow = v.object({
-  /** `moved`: the same but for where a branch within the function leads. */
-  state: v.picklist(['same', 'moved', 'differs']),
+  /** The same bytes outside of relocated fields, and fields and branches lead to the same. */
+  same: v.boolean(),
   before: v.exactOptional(instruction),
   after: v.exactOptional(instruction),
 });
 
-/** What new code refers to outside of the module. */
+/** The function, or the part of it that the compiler put apart: `f.cold`. */
+const codePart = v.object({ name: v.string(), rows: list(codeRow) });
+
+/** What new code refers to. */
 const reference = v.object({
   name: v.string(),
-  /** `export`: resolved by the module loader; `klp`: by the livepatch core, by name and position. */
-  how: v.picklist(['export', 'klp']),
-  /** `vmlinux` or a module. */
-  object: v.string(),
+  /** `export`: resolved by the module loader; `klp`: by the livepatch core, by name and position; `own`: in the livepatch itself. */
+  how: v.picklist(['export', 'klp', 'own']),
+  /** Of klp symbols: `vmlinux` or a module. */
+  object: v.exactOptional(v.string()),
   /** Of klp symbols; 0: the only one of its name. */
-  position: count,
+  position: v.exactOptional(count),
   /** Fields of the code that refer to it. */
   uses: count,
 });
@@ -55,9 +67,9 @@ const functionReview = v.object({
   name: v.string(),
   object: v.string(),
   unit: v.string(),
-  /** The function’s own text; absent where it has none in the unit (made by a macro) or on that side. */
-  source: v.object({ before: v.exactOptional(excerpt), after: v.exactOptional(excerpt) }),
-  code: list(codeRow),
+  /** The function’s own text, then that of the changed line which is the reason, where it is elsewhere. */
+  source: list(sourcePair),
+  code: list(codePart),
   references: list(reference),
   companions: list(companion),
   leaving: list(leaving),
@@ -121,6 +133,10 @@ export const reviewSchema = v.object({
 export type Review = v.InferOutput<typeof reviewSchema>;
 export type FunctionReview = v.InferOutput<typeof functionReview>;
 export type CodeRow = v.InferOutput<typeof codeRow>;
+export type CodePart = v.InferOutput<typeof codePart>;
+export type SourcePair = v.InferOutput<typeof sourcePair>;
+export type SymbolUse = v.InferOutput<typeof reference>;
+export type Companion = v.InferOutput<typeof companion>;
 export type Leaving = v.InferOutput<typeof leaving>;
 export type DataReview = v.InferOutput<typeof dataReview>;
 export type TypeReview = v.InferOutput<typeof typeReview>;

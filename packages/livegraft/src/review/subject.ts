@@ -4,6 +4,8 @@ import type { KernelImage } from '../kernel/image.ts';
 import type { Kernel } from '../kernel/types.ts';
 import type { Extraction } from '../klp/extract.ts';
 import type { ChangedUnit } from '../klp/unit.ts';
+import type { FunctionVerdict } from '../objdiff/diff.ts';
+import type { Cause } from '../objdiff/explain/cause.ts';
 import type { PatchedFile } from '../patch/apply.ts';
 
 export interface ReviewedUnit extends ChangedUnit {
@@ -20,6 +22,8 @@ export interface ReviewSubject {
   /** All files that the patch changes, by path. */
   readonly files: ReadonlyMap<string, PatchedFile>;
   readonly extraction: Extraction;
+  /** By the verdict of a changed function: the chain back to a changed line. */
+  readonly causes: ReadonlyMap<FunctionVerdict, readonly Cause[]>;
 }
 
 /** Names of the functions of a unit that get replaced. */

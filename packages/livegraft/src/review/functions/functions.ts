@@ -2,19 +2,27 @@
 import type { FunctionReview, Leaving } from '../../bundle/review.ts';
 import type { FunctionVerdict } from '../../objdiff/diff.ts';
 import type { ReviewSubject } from '../subject.ts';
+import { codeOf } from './code.ts';
+import { sourceOf } from './source.ts';
+import { companionsOf, referencesOf } from './surroundings.ts';
 
 export function reviewFunctions(
-  { extraction }: ReviewSubject,
+  { extraction, units, files, causes }: ReviewSubject,
   leaving: ReadonlyMap<FunctionVerdict, readonly Leaving[]>,
 ): FunctionReview[] {
-  return extraction.replaced.map(({ unit, verdict }) => ({
-    name: verdict.original!.name,
-    object: unit.space.own.name,
-    unit: unit.source,
-    source: {},
-    code: [],
-    references: [],
-    companions: [],
-    leaving: leaving.get(verdict) ?? [],
-  }));
+  return extraction.replaced.map((replaced) => {
+    const { unit, verdict } = replaced;
+    const name = verdict.original!.name;
+    const reviewed = units.find(({ source }) => source === unit.source)!;
+    return {
+      name,
+      object: unit.space.own.name,
+      unit: unit.source,
+      source: sourceOf(reviewed, files, name, causes.get(verdict) ?? []),
+      code: codeOf(unit.diff, verdict),
+      references: referencesOf(replaced, extraction.pieces),
+      companions: companionsOf(replaced),
+      leaving: leaving.get(verdict) ?? [],
+    };
+  });
 }
