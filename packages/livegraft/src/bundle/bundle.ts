@@ -8,7 +8,7 @@ import * as say from '../diagnostics/bundle.ts';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolder, sweep, withTemporaryFolder } from '../support/files.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
-import type { Review } from './review.ts';
+import { type Review, reviewSchema } from './review.ts';
 
 export interface Bundle {
   /** Its folder, absolute. */
@@ -176,4 +176,29 @@ export function requireKernel(
       kernelId: kernel.facts.buildId,
     }),
   );
+}
+
+/**
+ * The review of a bundle that was read. Throws `review-unreadable`: there is none (a bundle of livegraft 0.1), it is damaged, or it is
+ * about another module.
+ */
+export async function readReview({ path, manifest }: Bundle): Promise<Review> {
+  const unreadable = (problem: string): LivegraftError => new LivegraftError(say.reviewUnreadable({ path, problem }));
+  const text = await readFile(join(path, 'review.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw unreadable(error.code === 'ENOENT' ? 'it has no review.json' : `review.json cannot be read (${error.code})`);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(`review.json is no JSON: ${(error as Error).message}`);
+  }
+  const parsed = v.safeParse(reviewSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw unreadable(`review.json: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
+  }
+  if (parsed.output.module !== manifest.module.sha256)
+    throw unreadable('review.json is about another module than the one beside it');
+  return parsed.output;
 }

@@ -14,6 +14,7 @@ import { load } from './commands/load.ts';
 import { metrics } from './commands/metrics.ts';
 import { quarantine } from './commands/quarantine.ts';
 import { revert, unload } from './commands/revert.ts';
+import { review } from './commands/review.ts';
 import { list, status } from './commands/status.ts';
 import { tryBundles } from './commands/try.ts';
 import { vm } from './commands/vm.ts';
@@ -36,6 +37,7 @@ export const app = buildApplication<Context>(
       kernel,
       build: buildBundle,
       diff,
+      review,
       try: tryBundles,
       vm,
       demo,

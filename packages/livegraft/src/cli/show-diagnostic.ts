@@ -20,13 +20,17 @@ export function showDiagnostics(
 }
 
 export function formatDiagnostic(
-  { severity, code, exit, place, message, hint }: Diagnostic,
+  { severity, code, exit, place, message, hint, spots = [] }: Diagnostic,
   width: number,
   style: Style,
 ): string {
   const label = labelOf(severity, exit, style);
   const head = `${label}${style('dim', `[${code}]`)}${place === undefined ? '' : ` ${style('bold', place)}`}`;
-  const body = wrap(message, width, '  ');
+  const where = spots.map(
+    ({ file, line, side, what }) =>
+      `\n${fold(`    ${file}:${line}${side === 'original' ? ' (before)' : ''}  ${what}`, width)}`,
+  );
+  const body = `${wrap(message, width, '  ')}${style('dim', where.join(''))}`;
   const next = hint === undefined ? '' : `\n${style('green', wrap(`→ ${hint}`, width, '  '))}`;
   return `${fold(head, width)}\n${body}${next}`;
 }

@@ -14,6 +14,12 @@ export const bundleTampered = define<{ path: string; expected: string; found: st
   hint: 'build the bundle again',
 });
 
+export const reviewUnreadable = define<{ path: string; problem: string }>('review-unreadable', {
+  place: ({ path }) => path,
+  message: ({ problem }) => `The bundle has no review that livegraft can read: ${problem}`,
+  hint: 'build the bundle again',
+});
+
 export const bundleForeign = define<{
   path: string;
   builtFor: string;
