@@ -47,6 +47,8 @@ export interface BuildRequest {
   readonly name?: string;
   /** Atomic replacement of all earlier livepatches. */
   readonly replace: boolean;
+  /** Where compiled objects are looked for and kept; default: in the cache. */
+  readonly objects?: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -74,7 +76,8 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
   const scratchHome = join(cacheDir(), 'scratch');
   await sweep(scratchHome);
   return withTemporaryFolder(scratchHome, async (scratch) => {
-    const compiled = await compilePatchedUnits({ kernel, patches, scratch, differs, progress, ...aborting });
+    const kept = request.objects === undefined ? {} : { cache: request.objects };
+    const compiled = await compilePatchedUnits({ kernel, patches, scratch, differs, progress, ...kept, ...aborting });
     const diffs = await progress.step('Compare original and patched', () =>
       Promise.resolve(compiled.units.map(compare)),
     );
@@ -193,7 +196,7 @@ function prove(diffs: readonly UnitDiff[], shipped: ShippedObjects): Promise<Cha
 }
 
 async function compileModule(
-  { kernel, replace, signal, patches: inputs }: BuildRequest,
+  { kernel, replace, signal, patches: inputs, objects = objectCacheFolder() }: BuildRequest,
   name: string,
   patches: readonly Patch[],
   extraction: Extraction,
@@ -228,7 +231,7 @@ async function compileModule(
     coreClears: shipped.image.symbols.named('clear_relocate_add').length > 0,
     compile: async (source) => {
       // by its content, so that a repeated build finds the object in the cache
-      const input = join(objectCacheFolder(), 'glue', `${createHash('sha256').update(source).digest('hex')}.c`);
+      const input = join(objects, 'glue', `${createHash('sha256').update(source).digest('hex')}.c`);
       await writeFileWhole(input, source);
       const flags = ['-g0'];
       return (
@@ -238,6 +241,7 @@ async function compileModule(
           command,
           input,
           flags,
+          cache: objects,
           ...(signal === undefined ? {} : { signal }),
         })
       ).object;
@@ -274,6 +278,7 @@ function describe(
     patches: patches.map((patch, i) => ({
       name: basename(patch.name),
       ...(patch.subject === undefined ? {} : { subject: patch.subject }),
+      size: inputs[i]!.bytes.length,
       sha256: sha256(inputs[i]!.bytes),
     })),
     cves: cvesOf(patches),

@@ -28,7 +28,10 @@ export const manifestSchema = v.object({
     banner: v.string(),
   }),
   module: v.object({ file: v.string(), size: count, sha256: hash, buildId: hash }),
-  patches: v.array(v.object({ name: v.string(), subject: v.optional(v.string()), sha256: hash })),
+  /** In the order of patch.diff, which is all of them one behind the other; `size` (bytes) is absent in bundles of livegraft 0.1. */
+  patches: v.array(
+    v.object({ name: v.string(), subject: v.optional(v.string()), size: v.optional(count), sha256: hash }),
+  ),
   cves: v.array(v.string()),
   replace: v.boolean(),
   /** klp objects, `vmlinux` first. */

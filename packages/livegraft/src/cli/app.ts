@@ -15,8 +15,10 @@ import { metrics } from './commands/metrics.ts';
 import { quarantine } from './commands/quarantine.ts';
 import { revert, unload } from './commands/revert.ts';
 import { review } from './commands/review.ts';
+import { signOff } from './commands/sign-off.ts';
 import { list, status } from './commands/status.ts';
 import { tryBundles } from './commands/try.ts';
+import { verify } from './commands/verify.ts';
 import { vm } from './commands/vm.ts';
 import { wake } from './commands/wake.ts';
 import { watch } from './commands/watch.ts';
@@ -38,6 +40,8 @@ export const app = buildApplication<Context>(
       build: buildBundle,
       diff,
       review,
+      'sign-off': signOff,
+      verify,
       try: tryBundles,
       vm,
       demo,

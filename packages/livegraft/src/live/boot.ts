@@ -8,6 +8,7 @@ import { attempt } from './attempt.ts';
 import { type Loaded, load } from './load.ts';
 import { preflight } from './preflight.ts';
 import { suspicion } from './quarantine.ts';
+import { judgeSignOffs, signOffRequired } from './signed.ts';
 import { isQuarantined } from './standing.ts';
 import { type Enabled, supersededBy } from './store.ts';
 
@@ -57,7 +58,9 @@ async function bootOne(
   const before = suspicion(journal.read().entries, journal.bootId, module.buildId);
   const { findings } = await preflight(bundle, roots);
   if (findings.some(({ code }) => code === 'already-loaded')) return { name, outcome: 'loaded-before', problems: [] };
-  const problems = [...before, ...findings];
+  const why = signOffRequired(roots);
+  const { problems: unsigned } = why === undefined ? { problems: [] } : await judgeSignOffs(bundle, roots, why);
+  const problems = [...unsigned, ...before, ...findings];
   if (problems.some(({ severity }) => severity === 'error')) return { name, outcome: 'refused', problems };
   try {
     const facts = { action: 'load', name, moduleId: module.buildId, settlesLater } as const;

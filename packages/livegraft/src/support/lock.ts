@@ -19,6 +19,8 @@ export interface LockOptions {
   /** Called once when waiting begins; 0 when the owner has not said who it is. */
   readonly onWait?: (pid: number) => void;
   readonly signal?: AbortSignal;
+  /** The file has content of its own: who holds it is not written into it. */
+  readonly foreign?: true;
 }
 
 /** What `flock` ends with when another process holds the lock. */
@@ -29,7 +31,7 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   await makeFolder(dirname(path));
   const keeper = await acquire(path, options);
   try {
-    await writeFile(path, `${process.pid}\n`);
+    if (options.foreign !== true) await writeFile(path, `${process.pid}\n`);
     return await work();
   } finally {
     keeper.stdin?.end();
@@ -38,13 +40,13 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
 }
 
 /** A process that holds the lock until its input is closed, by us or by our death. */
-async function acquire(path: string, { what, wait, onWait, signal }: LockOptions): Promise<ChildProcess> {
+async function acquire(path: string, { what, wait, onWait, signal, foreign }: LockOptions): Promise<ChildProcess> {
   const deadline = Date.now() + wait;
   for (let told = false; ; told = true) {
     signal?.throwIfAborted();
     const keeper = await tryKeep(path);
     if (keeper !== undefined) return keeper;
-    const owner = Number((await readFile(path, 'utf8').catch(() => '')).trim());
+    const owner = foreign === true ? 0 : Number((await readFile(path, 'utf8').catch(() => '')).trim());
     if (Date.now() >= deadline) throw new LivegraftError(busy({ what, pid: owner }));
     if (!told) onWait?.(owner);
     await sleep(200, undefined, { ...(signal === undefined ? {} : { signal }) });

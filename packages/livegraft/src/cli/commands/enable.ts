@@ -8,26 +8,33 @@ import { exitOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
 interface EnableFlags extends CommonFlags {
   readonly now?: boolean;
   readonly timeout: number;
+  readonly requireSignOff?: boolean;
 }
 
 export const enable = buildCommand<EnableFlags, [string], Context>({
   docs: {
     brief: 'Load a bundle at every boot of its kernel',
     fullDescription:
-      'Keeps a copy in /var/lib/livegraft/enabled; the bundle may be for any kernel, not only for the one that runs. Loads nothing now; --now loads it first, and enables it only if that went well. A bundle of the same name for the same kernel is replaced. Kept off at boot: livegraft=off on the kernel’s command line, or the file /etc/livegraft/off.\n\nExample: livegraft enable livegraft_fix --now',
+      'Keeps a copy in /var/lib/livegraft/enabled; the bundle may be for any kernel, not only for the one that runs. Loads nothing now; --now loads it first, and enables it only if that went well. A bundle of the same name for the same kernel is replaced. Sign-offs are copied with it; where /etc/livegraft/require-sign-off is there, only an approved bundle is enabled, and loaded at boot. Kept off at boot: livegraft=off on the kernel’s command line, or the file /etc/livegraft/off.\n\nExample: livegraft enable livegraft_fix --now',
   },
   parameters: {
     flags: {
       ...commonFlags,
       now: { kind: 'boolean', optional: true, withNegated: false, brief: 'Load it first' },
       timeout: { ...timeoutFlag, brief: 'With --now: seconds that the transition may take' },
+      requireSignOff: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Only if somebody has approved what the bundle is now (livegraft sign-off), and nobody rejected it',
+      },
     },
     positional: {
       kind: 'tuple',
       parameters: [{ brief: 'The folder that `livegraft build` made', parse: String, placeholder: 'BUNDLE' }],
     },
   },
-  async func({ now = false, timeout, ...flags }, path) {
+  async func({ now = false, timeout, requireSignOff = false, ...flags }, path) {
     await perform(this, 'enable', flags, async (session) => {
       const [{ readBundle }, { hostRoots: roots }, store, quarantine, live, { changeKernel, record }] =
         await Promise.all([
@@ -39,13 +46,16 @@ export const enable = buildCommand<EnableFlags, [string], Context>({
           import('../change-kernel.ts'),
         ]);
       const { readRunningKernel } = await import('../../host/kernel.ts');
+      const { judgeSignOffs, signOffRequired } = await import('../../live/signed.ts');
       requireRoot('enable');
       const bundle = await readBundle(path);
       const { name, kernel, module } = bundle.manifest;
       return changeKernel(session, roots, async ({ journal, told }) => {
         const { progress, signal, print, style, json, verbose } = session;
         const about = quarantine.suspicion(journal.read().entries, journal.bootId, module.buildId);
-        const findings: Diagnostic[] = [...told, ...about.filter(({ severity }) => severity === 'error')];
+        const why = signOffRequired(roots, requireSignOff);
+        const { problems: unsigned } = why === undefined ? { problems: [] } : await judgeSignOffs(bundle, roots, why);
+        const findings: Diagnostic[] = [...unsigned, ...told, ...about.filter(({ severity }) => severity === 'error')];
         if (exitOf(findings, false) !== 0)
           return { result: null, exit: exitOf(findings, false), diagnostics: findings };
         await store.requireEnabling(roots, bundle);

@@ -17,13 +17,14 @@ interface Flags extends CommonFlags {
   readonly onStall: OnStall;
   readonly wait: boolean;
   readonly onTop?: boolean;
+  readonly requireSignOff?: boolean;
 }
 
 export const load = buildCommand<Flags, string[], Context>({
   docs: {
     brief: 'Load a bundle into the kernel that runs here',
     fullDescription:
-      'First looks whether the bundle belongs to this kernel and what stands in its way; --dry-run ends there, and so does --plan, which adds whose version of each function runs now, once the bundles are loaded, and once they are reverted. Then loads the module and follows the transition until every task runs the new code. A transition that does not end in time is taken back, and so is one that is interrupted with Ctrl-C; a second Ctrl-C leaves at once, and the kernel goes on alone.\nExit code 6: stalled; 7: the kernel refused, or would; 5: for another kernel; 3: loaded already.\n\nExample: livegraft load livegraft_fix --dry-run\n         livegraft load livegraft_fix livegraft_other --plan\n         livegraft load livegraft_fix',
+      'First looks whether the bundle belongs to this kernel and what stands in its way; --dry-run ends there, and so does --plan, which adds whose version of each function runs now, once the bundles are loaded, and once they are reverted. Then loads the module and follows the transition until every task runs the new code. A transition that does not end in time is taken back, and so is one that is interrupted with Ctrl-C; a second Ctrl-C leaves at once, and the kernel goes on alone.\nWhere /etc/livegraft/require-sign-off is there, every load is as with --require-sign-off.\nExit code 6: stalled; 7: the kernel refused, or would; 5: for another kernel; 3: loaded already.\n\nExample: livegraft load livegraft_fix --dry-run\n         livegraft load livegraft_fix livegraft_other --plan\n         livegraft load livegraft_fix',
   },
   parameters: {
     flags: {
@@ -54,6 +55,12 @@ export const load = buildCommand<Flags, string[], Context>({
         withNegated: false,
         brief: 'Load even where another livepatch replaces the same function',
       },
+      requireSignOff: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Only if somebody has approved what the bundle is now (livegraft sign-off), and nobody rejected it',
+      },
     },
     positional: {
       kind: 'array',
@@ -61,7 +68,10 @@ export const load = buildCommand<Flags, string[], Context>({
       parameter: { brief: 'The folder that `livegraft build` made', parse: String, placeholder: 'BUNDLE' },
     },
   },
-  async func({ dryRun = false, plan = false, timeout, onStall, wait, onTop = false, ...flags }, ...paths) {
+  async func(
+    { dryRun = false, plan = false, timeout, onStall, wait, onTop = false, requireSignOff = false, ...flags },
+    ...paths
+  ) {
     await perform(this, 'load', flags, async (session) => {
       const [
         { readBundle },
@@ -72,6 +82,7 @@ export const load = buildCommand<Flags, string[], Context>({
         { suspicion },
         { readBootId, readJournal },
         { changeKernel },
+        { judgeSignOffs, signOffRequired },
       ] = await Promise.all([
         import('../../bundle/bundle.ts'),
         import('../../host/roots.ts'),
@@ -81,6 +92,7 @@ export const load = buildCommand<Flags, string[], Context>({
         import('../../live/quarantine.ts'),
         import('../../host/journal/journal.ts'),
         import('../change-kernel.ts'),
+        import('../../live/signed.ts'),
       ]);
       requireRoot('load');
       if (paths.length > 1 && !plan) throw new LivegraftError(oneBundle({ count: paths.length }));
@@ -88,7 +100,9 @@ export const load = buildCommand<Flags, string[], Context>({
       const look = async (each: Bundle, after: readonly Bundle[] = []) => {
         const before = suspicion(readJournal(roots).entries, readBootId(roots), each.manifest.module.buildId);
         const { findings: fresh } = await preflight(each, roots, { onTop, after });
-        const findings = [...before, ...fresh];
+        const why = signOffRequired(roots, requireSignOff);
+        const { problems: unsigned } = why === undefined ? { problems: [] } : await judgeSignOffs(each, roots, why);
+        const findings = [...unsigned, ...before, ...fresh];
         const stops = findings.some(({ severity }) => severity === 'error');
         return { findings, stops };
       };

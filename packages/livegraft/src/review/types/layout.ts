@@ -1,6 +1,6 @@
 /** The layout of structures, unions and enums in memory, and where two sides differ in it: objects that exist keep the layout they were made with. */
 import { BTF_KIND, type Btf } from '@livegraft/binfmt/btf';
-import { typeIdentity, typeText } from './type-text.ts';
+import { declarationText, typeIdentity, typeText } from './type-text.ts';
 
 export interface Layout {
   readonly kind: 'struct' | 'union' | 'enum';
@@ -18,6 +18,8 @@ export interface Field {
   readonly name: string;
   /** As C writes it. */
   readonly type: string;
+  /** The same with the name in it. */
+  readonly text: string;
   /** What must be equal for both sides to read and write it alike. */
   readonly identity: string;
   /** From the start of the whole. */
@@ -96,6 +98,7 @@ function fieldsOf(btf: Btf, id: number, bitOffset: number, path: string, depth: 
       {
         name,
         type: typeText(btf, member.type),
+        text: declarationText(btf, member.type, name),
         identity: typeIdentity(btf, member.type),
         bitOffset: at,
         bits: member.bitSize === 0 ? 8 * sizeOf(btf, member.type, 0) : member.bitSize,

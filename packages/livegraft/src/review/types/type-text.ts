@@ -6,8 +6,13 @@ export function typeText(btf: Btf, id: number): string {
   return declare(btf, id, '', false, 0);
 }
 
+/** A declaration of `name`: `struct page *page`, `u32 keys[4]`. */
+export function declarationText(btf: Btf, id: number, name: string): string {
+  return declare(btf, id, name, false, 0);
+}
+
 /**
- * The same with typedefs resolved and qualifiers left out: equal texts are read and written alike, as long as structures of one name have one
+ * What stands for a type with typedefs resolved and qualifiers left out: equal texts are read and written alike, as long as structures of one name have one
  * layout, which is compared by itself.
  */
 export function typeIdentity(btf: Btf, id: number): string {

@@ -13,13 +13,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-async function review(before: string, after: string, accepted: Record<string, string> = {}): Promise<Diagnostic[]> {
+async function review(
+  before: string,
+  after: string,
+  accepted: Record<string, string> = {},
+): Promise<readonly Diagnostic[]> {
   const types = {
     original: (await compileTypes(dir, before)).btf,
     patched: (await compileTypes(dir, after)).btf,
   };
   const replaced = new Set(['new_user']);
-  return compareTypes([{ source: 'a.c', types, text: before, replaced, accepted: new Map(Object.entries(accepted)) }]);
+  return compareTypes([{ source: 'a.c', types, text: before, replaced, accepted: new Map(Object.entries(accepted)) }])
+    .findings;
 }
 
 const users = `
@@ -45,7 +50,7 @@ test('a structure gets a field: both sides, who names it, the way out', async ()
     place: 'a.c',
     data: {
       name: 'a',
-      fields: ['before   | after', '+4 int y | +8 long int between', '         | +16 int y', 'size 8   | size 24'],
+      fields: ['before   | after', '         | +8 long int between', '+4 int y | +16 int y', 'size 8   | size 24'],
       replaced: ['new_user'],
       staying: ['old_user', 'by_tag'],
       shadow: 'LIVEGRAFT_SHADOW(a_between, long int, NUMBER, NULL, NULL)',

@@ -39,20 +39,24 @@ export function reviewTypes({ units }: ReviewSubject): TypesReviewed {
           },
         ],
   );
-  return { findings: compareTypes(typed), types: [] };
+  return compareTypes(typed);
 }
 
 /** Of several units that share a changed type the first tells it. */
-export function compareTypes(units: readonly TypedUnit[]): Diagnostic[] {
+export function compareTypes(units: readonly TypedUnit[]): TypesReviewed {
   const told = new Set<string>();
-  return units.flatMap((unit) =>
-    changedLayouts(unit.types.original, unit.types.patched).flatMap((changed) => {
+  const findings: Diagnostic[] = [];
+  const types: TypeReview[] = [];
+  for (const unit of units) {
+    for (const changed of changedLayouts(unit.types.original, unit.types.patched)) {
       const { kind, name } = changed.before;
-      if (told.has(`${kind} ${name}`)) return [];
+      if (told.has(`${kind} ${name}`)) continue;
       told.add(`${kind} ${name}`);
-      return kind === 'enum' ? enumFindings(unit, changed) : [layoutFinding(unit, changed)];
-    }),
-  );
+      findings.push(...(kind === 'enum' ? enumFindings(unit, changed) : [layoutFinding(unit, changed)]));
+      types.push(typeReviewOf(unit, changed));
+    }
+  }
+  return { findings, types };
 }
 
 function layoutFinding({ source, text, replaced, accepted }: TypedUnit, changed: ChangedLayout): Diagnostic {
@@ -110,33 +114,87 @@ function fieldNames(change: LayoutChange): string[] {
   return change.what === 'moved' || change.what === 'retyped' ? [change.after.name] : [];
 }
 
-/** More fields than these are not shown. */
-const most = 24;
+/** Fields that are the same and merely moved: so many are shown. */
+const mostMoved = 4;
 
-/** The fields from the first to the last that changed, both sides in order of memory; with the sizes below. */
+/** A line a field, both sides beside each other, in order of memory; those that merely moved in part; with the sizes below. */
 function sideBySide({ before, after, changes }: ChangedLayout): string[] {
-  const changed = new Set(changes.flatMap(fieldNames));
-  const rows = (layout: Layout): string[] => layout.fields.filter(({ name }) => changed.has(name)).map(fieldLine);
-  const [left, right] = [rows(before), rows(after)];
-  const lines = Array.from({ length: Math.min(most, Math.max(left.length, right.length)) }, (_, i) => [
-    left[i] ?? '',
-    right[i] ?? '',
-  ]);
-  if (Math.max(left.length, right.length) > most) lines.push(['…', '…']);
+  const rows = changes.flatMap((change): Row[] => {
+    switch (change.what) {
+      case 'added':
+        return [{ after: change.field }];
+      case 'removed':
+        return [{ before: change.field }];
+      case 'moved':
+      case 'retyped':
+        return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
+      default:
+        return [];
+    }
+  });
+  rows.sort((one, other) => place(one) - place(other));
+  const moved = rows.filter((row) => row.moved === true);
+  const shown = rows.filter((row) => row.moved !== true || moved.indexOf(row) < mostMoved);
+  const lines = shown.map((row) => [row.before ? fieldLine(row.before) : '', row.after ? fieldLine(row.after) : '']);
+  const hidden = moved.length - mostMoved;
+  if (hidden > 0) lines.push([`… ${hidden} more`, 'moved as well']);
   lines.push([`size ${before.size}`, `size ${after.size}`]);
-  const width = Math.max(...lines.map(([text]) => text!.length));
+  const width = Math.max(...lines.map(([text]) => text!.length), 'before'.length);
   return [
     `${'before'.padEnd(width)} | after`,
     ...lines.map(([one, other]) => `${one!.padEnd(width)} | ${other}`.trimEnd()),
   ];
 }
 
+interface Row {
+  readonly before?: Field;
+  readonly after?: Field;
+  readonly moved?: boolean;
+}
+
+/** What is gone stands where it was. */
+function place({ before, after }: Row): number {
+  return (after ?? before)!.bitOffset;
+}
+
 /** `+16 struct page *page`, `+8.3 unsigned int flag : 1` */
-function fieldLine({ name, type, bitOffset, bits }: Field): string {
+function fieldLine({ text, bitOffset, bits }: Field): string {
   const at = `+${Math.floor(bitOffset / 8)}`;
-  return bitOffset % 8 === 0 && bits % 8 === 0
-    ? `${at} ${type} ${name}`
-    : `${at}.${bitOffset % 8} ${type} ${name} : ${bits}`;
+  return bitOffset % 8 === 0 && bits % 8 === 0 ? `${at} ${text}` : `${at}.${bitOffset % 8} ${text} : ${bits}`;
+}
+
+/** For `review.json`: the fields that changed, both sides. */
+function typeReviewOf(unit: TypedUnit, changed: ChangedLayout): TypeReview {
+  const { before, after, changes } = changed;
+  const names = new Set(changes.flatMap(fieldNames));
+  const side = (layout: Layout): TypeReview['before'] => ({
+    size: layout.size,
+    fields: layout.fields
+      .filter(({ name }) => names.has(name))
+      .map(({ name, type, bitOffset, bits }) => ({
+        offset: Math.floor(bitOffset / 8),
+        bit: bitOffset % 8,
+        bits,
+        type,
+        name,
+      })),
+    text:
+      layout.kind === 'enum'
+        ? layout.values.map(({ name, value }) => `${name} = ${value}`).join(', ')
+        : `${layout.size} bytes, ${layout.fields.length} fields`,
+  });
+  const naming = functionsNaming(unit.text, changed);
+  const accepted = unit.accepted.get(before.name);
+  return {
+    kind: before.kind,
+    name: before.name,
+    unit: unit.source,
+    before: side(before),
+    after: side(after),
+    replaced: naming.filter((each) => unit.replaced.has(each)),
+    staying: naming.filter((each) => !unit.replaced.has(each)),
+    ...(accepted === undefined ? {} : { accepted }),
+  };
 }
 
 function shadowMacro(name: string, { name: field, type }: Field): string {

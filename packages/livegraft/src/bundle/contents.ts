@@ -1,0 +1,113 @@
+/** What a reviewer of a bundle has before them: its files in a fixed order, and one digest of them all. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { LivegraftError } from '../diagnostics/diagnostic.ts';
+import * as say from '../diagnostics/sign-off.ts';
+import { type Bundle, readReview } from './bundle.ts';
+import type { Manifest } from './manifest.ts';
+import type { Review } from './review.ts';
+
+export interface SeenFile {
+  readonly name: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** In this order; report.html and evidence.json need not be there. */
+function namesOf({ module }: Manifest): string[] {
+  return [module.file, 'manifest.json', 'review.json', 'report.html', 'patch.diff', 'glue.c', 'evidence.json'];
+}
+
+/**
+ * The files that are there. The module is the one in memory, which is what gets loaded, whatever stands in the folder by now.
+ * Throws `bundle-inconsistent` (exit 4) when one cannot be read.
+ */
+export async function readSeen({ path, manifest, module }: Bundle): Promise<SeenFile[]> {
+  const seen: SeenFile[] = [];
+  for (const name of namesOf(manifest)) {
+    const content = name === manifest.module.file ? module : await readPart(path, name);
+    if (content !== undefined) seen.push({ name, sha256: sha256(content) });
+  }
+  return seen;
+}
+
+/** sha256 of what `sha256sum FILE…` prints about these files. */
+export function digestOf(seen: readonly SeenFile[]): string {
+  return sha256(seen.map(({ name, sha256: hash }) => `${hash}  ${name}\n`).join(''));
+}
+
+/** What became of the files since: a word for each that is not as it was. */
+export function changesSince(before: readonly SeenFile[], now: readonly SeenFile[]): string[] {
+  const hashIn = (files: readonly SeenFile[], name: string) => files.find((file) => file.name === name)?.sha256;
+  const names = new Set([...before, ...now].map(({ name }) => name));
+  return [...names].flatMap((name) => {
+    const [then, today] = [hashIn(before, name), hashIn(now, name)];
+    if (then === today) return [];
+    return [then === undefined ? `${name} was added` : today === undefined ? `${name} is gone` : `${name} changed`];
+  });
+}
+
+/** The module that a trial was about, by sha256 under its name (vm/evidence.ts). */
+const evidenceSchema = v.looseObject({ bundles: v.record(v.string(), v.string()) });
+
+/**
+ * Checks the files of a bundle against each other: the review and the evidence are about this module, the patches are those that were built.
+ * Throws `bundle-inconsistent`, `review-unreadable` (exit 4).
+ */
+export async function readConsistent(bundle: Bundle): Promise<Review> {
+  const { path, manifest } = bundle;
+  const fail = (file: string, problem: string) => new LivegraftError(say.bundleInconsistent({ path, file, problem }));
+  const json = async (file: string): Promise<unknown> => {
+    const bytes = await readPart(path, file);
+    if (bytes === undefined) return undefined;
+    try {
+      return JSON.parse(Buffer.from(bytes).toString());
+    } catch (error) {
+      throw fail(file, `it is no JSON: ${(error as Error).message}`);
+    }
+  };
+  const review = await readReview(bundle);
+  const patch = await readPart(path, 'patch.diff');
+  if (patch === undefined) throw fail('patch.diff', 'it is missing');
+  if (splitPatches(patch, manifest) === undefined) throw fail('patch.diff', 'it is not what was built');
+  if ((await readPart(path, 'glue.c')) === undefined) throw fail('glue.c', 'it is missing');
+  const evidence = await json('evidence.json');
+  if (evidence !== undefined) {
+    const { success, output } = v.safeParse(evidenceSchema, evidence);
+    if (!success || output.bundles[manifest.name] !== manifest.module.sha256)
+      throw fail('evidence.json', 'it is not about this module; run `livegraft try` again');
+  }
+  return review;
+}
+
+export interface BundledPatch {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The single patches that patch.diff was put together from; undefined when they are not those of the manifest, or it does not say where each ends. */
+export function splitPatches(whole: Uint8Array, { patches }: Manifest): BundledPatch[] | undefined {
+  const split: BundledPatch[] = [];
+  let at = 0;
+  for (const { name, size = patches.length === 1 ? whole.length : Number.NaN, sha256: hash } of patches) {
+    const bytes = whole.subarray(at, at + size);
+    if (sha256(bytes) !== hash) return undefined;
+    split.push({ name, bytes });
+    at += size;
+  }
+  return at === whole.length ? split : undefined;
+}
+
+/** Undefined when it is not there. */
+export async function readPart(path: string, file: string): Promise<Uint8Array | undefined> {
+  return readFile(join(path, file)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new LivegraftError(say.bundleInconsistent({ path, file, problem: `it cannot be read (${error.code})` }));
+  });
+}
+
+function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
