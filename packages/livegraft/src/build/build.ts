@@ -110,7 +110,7 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
       ...diffs.flatMap(({ diff }) => diff.findings),
       ...extraction.findings,
       ...result.findings,
-    ];
+    ].map((finding) => withoutFolder(finding, request.patches));
     const described = describe(request, name, patches, units, extraction, module, shipped, explained, found);
     const { verified, findings: more } = await progress.step('Check the finished module', () =>
       verifyBuilt(kernel, shipped, compiled.units, module.bytes, described, signal),
@@ -125,6 +125,13 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     const patch = Buffer.concat(request.patches.map((input) => input.bytes));
     return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch, review });
   });
+}
+
+/** A note about a place in a patch: the folder it lay in is nobody’s business later, and differs from machine to machine. */
+function withoutFolder(finding: Diagnostic, patches: BuildRequest['patches']): Diagnostic {
+  const { place = '' } = finding;
+  const patch = patches.find(({ name }) => place.startsWith(`${name}:`));
+  return patch === undefined ? finding : { ...finding, place: basename(patch.name) + place.slice(patch.name.length) };
 }
 
 function reviewed(kernel: Kernel, units: readonly ChangedUnit[], compiled: PatchedUnits): Promise<ReviewedUnit[]> {

@@ -48,7 +48,7 @@ function inModule(left: Uint8Array, right: Uint8Array): Difference | undefined {
 function symbolAt({ symbols }: ElfFile, section: ElfSection, offset: number): string | undefined {
   const found = symbols.find(
     ({ section: index, value, size, name }) =>
-      name !== '' && index === section.index && Number(value) <= offset && offset < Number(value) + Number(size),
+      name !== '' && index === section.index && Number(value) <= offset && offset < Number(value) + size,
   );
   return found === undefined ? undefined : `${found.name}+0x${(offset - Number(found.value)).toString(16)}`;
 }

@@ -1,13 +1,73 @@
 /** Data and its life cycle: what comes along, with which first value, and what becomes of it when the livepatch goes. */
+import { SHF } from '@livegraft/binfmt/elf/constants';
 import type { DataReview } from '../../bundle/review.ts';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
+import * as say from '../../diagnostics/review-data.ts';
+import type { ChangedUnit } from '../../klp/unit.ts';
+import type { Atom } from '../../objdiff/atoms.ts';
+import { isNumbered, isOnceFlag, stem } from '../../objdiff/names.ts';
 import type { ReviewSubject } from '../subject.ts';
+import { firstValue } from './value.ts';
 
 export interface DataReviewed {
   readonly findings: readonly Diagnostic[];
   readonly data: readonly DataReview[];
 }
 
-export async function reviewData(_subject: ReviewSubject): Promise<DataReviewed> {
-  return { findings: [], data: [] };
+export function reviewData({ extraction }: ReviewSubject): DataReviewed {
+  const found = extraction.data.flatMap(({ unit, name, section }) => {
+    const atom = unit.diff.patched.object.atoms.find((each) => each.name === name && each.section.name === section);
+    return atom === undefined ? [] : [{ unit, atom, review: reviewOf(unit, atom) }];
+  });
+  const kept = found.filter(({ atom, review }) => isWritable(atom) && review.kind !== 'once-flag');
+  return {
+    data: found.map(({ review }) => review),
+    findings: [
+      ...withoutNumber(extraction),
+      ...(kept.length === 0 ? [] : [say.dataOfItsOwn({ names: kept.map(({ atom }) => stem(atom.name)) })]),
+    ],
+  };
+}
+
+function reviewOf(unit: ChangedUnit, atom: Atom): DataReview {
+  const { object } = unit.diff.patched;
+  const user = object.atoms.find(
+    (each) =>
+      each.kind === 'function' &&
+      object.references(each).some(({ target }) => target.kind === 'atom' && target.atom === atom),
+  );
+  const kind = isOnceFlag(atom.name) ? 'once-flag' : isNumbered(atom.name) ? 'static-local' : 'variable';
+  return {
+    name: atom.name,
+    unit: unit.source,
+    kind,
+    ...(kind === 'variable' || user === undefined ? {} : { function: user.name }),
+    size: atom.size,
+    section: atom.section.name,
+    initial: firstValue(object, atom),
+    fate: fateOf(atom, kind),
+  };
+}
+
+function isWritable({ section }: Atom): boolean {
+  return (section.flags & SHF.WRITE) !== 0 && !section.name.startsWith('.data.rel.ro');
+}
+
+function fateOf(atom: Atom, kind: DataReview['kind']): string {
+  if (!isWritable(atom)) return 'is only read';
+  if (kind === 'once-flag') return 'starts again with each load: the message may come once more';
+  return 'starts anew with each load; lost with a revert or a replacement';
+}
+
+/** Callbacks that go in and constructors of shadow variables change what the kernel has. */
+function withoutNumber({ callbacks, states, replaced }: ReviewSubject['extraction']): Diagnostic[] {
+  if (states.length > 0) return [];
+  const shadows = replaced.some(({ unit }) => unit.diff.author.lent.length > 0);
+  const entering = callbacks.filter(({ kind }) => kind === 'pre_patch' || kind === 'post_patch');
+  const leaving = callbacks.some(({ kind }) => kind === 'pre_unpatch' || kind === 'post_unpatch');
+  // what nothing undoes is either harmless or left on purpose; a pair of them converts
+  if (!shadows && (entering.length === 0 || !leaving)) return [];
+  const what = shadows ? 'shadow variables' : entering.map(({ name }) => `${name}()`).join(', ');
+  const units = [...new Set([...replaced, ...callbacks].map(({ unit }) => unit.source))];
+  return [say.stateWithoutNumber({ units, what })];
 }
