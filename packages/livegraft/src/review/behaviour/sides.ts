@@ -15,8 +15,9 @@ export interface ChangedSide {
   readonly function: string;
   readonly before: Side;
   readonly after: Side;
-  /** In the patched text. */
+  /** Of the first call concerned; in the original text where the patched one has none. */
   readonly line: number;
+  readonly side: 'original' | 'patched';
 }
 
 export interface LockOrder {
@@ -115,9 +116,9 @@ export function changedSides(
       const [from, to] = [sideOf(one), sideOf(other)];
       const half = (side: Side): boolean => side === 'takes' || side === 'gives';
       if (from === to || !(half(from) || half(to))) return [];
-      const { what } = (other ?? one)!;
-      const line = other?.line ?? now.line;
-      return [{ what, name: key.slice(what.length + 1), function: name, before: from, after: to, line }];
+      const { what, line } = (other ?? one)!;
+      const side = other === undefined ? 'original' : 'patched';
+      return [{ what, name: key.slice(what.length + 1), function: name, before: from, after: to, line, side }];
     });
   });
   return changes.filter((change) => change.what === 'lock' || isSplit(change, changes));
