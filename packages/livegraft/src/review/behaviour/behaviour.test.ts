@@ -5,7 +5,7 @@ import { reviewBehaviour } from './behaviour.ts';
 function found(original: string, patched: string): string[] {
   const file = { path: 'a.c', original, patched, marked: patched };
   return reviewBehaviour({ files: new Map([['a.c', file]]) }).findings.map(
-    ({ code, data }) => `${code} ${String(data?.['name'])}: ${(data?.['functions'] as string[]).join(' ')}`,
+    ({ code, data, functions = [] }) => `${code} ${String(data?.['name'])}: ${functions.join(' ')}`,
   );
 }
 
