@@ -71,7 +71,7 @@ function words(values: readonly string[], separator: RegExp): string[] {
 }
 
 /** Section headers of an open ELF64 file; content is read when asked for. Layout as in binfmt's elf/read.ts. */
-function sectionsOf(fd: number): Section[] {
+export function sectionsOf(fd: number): Section[] {
   const fileSize = fstatSync(fd).size;
   const read = (offset: number, size: number, what: string): Uint8Array => {
     if (offset + size > fileSize)

@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
-import { reviewBehaviour } from './behaviour.ts';
+import { behaviourOf } from './behaviour.ts';
 
 /** What is found in a file, as `code name: functions`. */
 function found(original: string, patched: string): string[] {
-  const file = { path: 'a.c', original, patched, marked: patched };
-  return reviewBehaviour({ files: new Map([['a.c', file]]) }).findings.map(
+  return behaviourOf([{ path: 'a.c', original, patched }]).map(
     ({ code, data, functions = [] }) => `${code} ${String(data?.['name'])}: ${functions.join(' ')}`,
   );
 }
@@ -41,9 +40,7 @@ test('near miss: a leak mended in one function alone', () => {
 test('both places are named, each in the source that has it', () => {
   const before = `${call('f', 'iput(x->inode);')}${call('g', 'a(x);')}`;
   const after = `${call('f', 'a(x);')}${call('g', 'iput(x->inode);')}`;
-  const [finding] = reviewBehaviour({
-    files: new Map([['a.c', { path: 'a.c', original: before, patched: after, marked: after }]]),
-  }).findings;
+  const [finding] = behaviourOf([{ path: 'a.c', original: before, patched: after }]);
   expect(finding?.spots).toEqual([
     { file: 'a.c', line: 3, side: 'original', what: 'f() does neither; before it gave back' },
     { file: 'a.c', line: 8, side: 'patched', what: 'g() gives back; before it did neither' },

@@ -2,22 +2,56 @@
 import type { Diagnostic, Spot } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-behaviour.ts';
 import type { PatchedFile } from '../../patch/apply.ts';
-import { type Declaration, declarationsOf } from '../../patch/declarations.ts';
 import type { ReviewSubject } from '../subject.ts';
+import { flagFindings } from './bits.ts';
+import { callbackFindings } from './callbacks.ts';
+import { exportedChanges } from './exported.ts';
+import { meaningFindings } from './meaning.ts';
+import { orderFindings } from './order.ts';
 import { type ChangedSide, changedSides, type Side } from './sides.ts';
+import { type ChangedSource, changedSource } from './sources.ts';
 
 export interface BehaviourReviewed {
   readonly findings: readonly Diagnostic[];
 }
 
-export function reviewBehaviour({ files }: Pick<ReviewSubject, 'files'>): BehaviourReviewed {
-  return { findings: [...files.values()].flatMap(sideFindings) };
+export async function reviewBehaviour(
+  subject: Pick<ReviewSubject, 'files' | 'kernel' | 'image' | 'extraction' | 'causes'>,
+): Promise<BehaviourReviewed> {
+  const found = behaviourOf([...subject.files.values()]);
+  return { findings: [...found.map((each) => withReplaced(each, subject)), ...(await exportedChanges(subject))] };
+}
+
+/** A function of the text that has no code of its own is replaced as part of those that it was inlined into: they are concerned too. */
+function withReplaced(
+  finding: Diagnostic,
+  { extraction, causes }: Pick<ReviewSubject, 'extraction' | 'causes'>,
+): Diagnostic {
+  const named = new Set(finding.functions);
+  const carriers = extraction.replaced.filter(({ verdict }) =>
+    causes.get(verdict)?.some((cause) => (cause.kind === 'inlined' || cause.kind === 'clone') && named.has(cause.name)),
+  );
+  return { ...finding, functions: [...new Set([...named, ...carriers.map(({ verdict }) => verdict.original!.name)])] };
+}
+
+/** What the texts alone show: byte strings of files, before and after. */
+export function behaviourOf(files: readonly Pick<PatchedFile, 'path' | 'original' | 'patched'>[]): Diagnostic[] {
+  const sources = files.filter(({ path }) => /\.[ch]$/.test(path)).map(changedSource);
+  return [
+    ...sources.flatMap((source) => [
+      ...sideFindings(source),
+      ...orderFindings(source),
+      ...meaningFindings(source),
+      ...callbackFindings(source),
+    ]),
+    ...flagFindings(sources),
+  ];
 }
 
 /** One finding a lock or kind of reference, with all functions whose side of it changes. */
-function sideFindings({ path: file, original, patched }: PatchedFile): Diagnostic[] {
+function sideFindings({ file, before, after }: ChangedSource): Diagnostic[] {
   const groups = new Map<string, ChangedSide[]>();
-  for (const change of changedSides(functionsOf(original), functionsOf(patched))) {
+  for (const change of changedSides(before, after)) {
     const key = `${change.what} ${change.name}`;
     groups.set(key, [...(groups.get(key) ?? []), change]);
   }
@@ -29,14 +63,6 @@ function sideFindings({ path: file, original, patched }: PatchedFile): Diagnosti
     const facts = { file, name, functions: changes.map((change) => change.function), spots };
     return what === 'lock' ? say.lockSideMoved(facts) : say.referenceSideMoved(facts);
   });
-}
-
-function functionsOf(text: string): ReadonlyMap<string, Declaration> {
-  return new Map(
-    declarationsOf(text)
-      .filter(({ kind }) => kind === 'function')
-      .map((each) => [each.name, each]),
-  );
 }
 
 const words: Readonly<Record<Side, string>> = {

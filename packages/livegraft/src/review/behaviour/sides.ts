@@ -20,13 +20,6 @@ export interface ChangedSide {
   readonly side: 'original' | 'patched';
 }
 
-export interface LockOrder {
-  readonly function: string;
-  readonly outer: string;
-  readonly inner: string;
-  readonly line: number;
-}
-
 const locks: readonly (readonly [takes: RegExp, gives: RegExp])[] = [
   [/^(raw_)?spin_(try)?lock(_irq|_irqsave|_bh|_nested)?$/, /^(raw_)?spin_unlock(_irq|_irqrestore|_bh)?$/],
   [/^mutex_(try)?lock(_nested|_interruptible|_killable|_io)?$/, /^mutex_unlock$/],
@@ -90,7 +83,8 @@ function sidesOf(declaration: Declaration): ReadonlyMap<string, Used> {
   return found;
 }
 
-function lockCall(name: string): 'takes' | 'gives' | undefined {
+/** What a call does to a lock, by its name. */
+export function lockCall(name: string): 'takes' | 'gives' | undefined {
   for (const [takes, gives] of locks) {
     if (takes.test(name)) return 'takes';
     if (gives.test(name)) return 'gives';
@@ -135,21 +129,4 @@ function isSplit(change: ChangedSide, all: readonly ChangedSide[]): boolean {
 function balance({ before, after }: ChangedSide): number {
   const held = (side: Side): number => (side === 'takes' ? 1 : side === 'gives' ? -1 : 0);
   return held(after) - held(before);
-}
-
-/** Locks that are taken while another is held, in the order of the text; errors in it cost a finding, or make one. */
-export function lockOrders(declaration: Declaration): LockOrder[] {
-  const held: string[] = [];
-  const found = new Map<string, LockOrder>();
-  for (const call of callsIn(declaration)) {
-    const how = lockCall(call.name);
-    const name = call.arguments[0] ?? call.name;
-    if (how === 'takes') {
-      for (const outer of held)
-        if (outer !== name)
-          found.set(`${outer} ${name}`, { function: declaration.name, outer, inner: name, line: call.line });
-      held.push(name);
-    } else if (how === 'gives' && held.includes(name)) held.splice(held.lastIndexOf(name), 1);
-  }
-  return [...found.values()];
 }
