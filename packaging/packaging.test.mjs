@@ -44,7 +44,8 @@ function offered(...words) {
 
 test('bash: commands, subcommands, flags, values', () => {
   expect(offered('')).toEqual(expect.arrayContaining(['kernel', 'load', 'revert', '--version']));
-  expect(offered('rev')).toEqual(['revert']);
+  expect(offered('rev')).toEqual(['review', 'revert']);
+  expect(offered('reve')).toEqual(['revert']);
   expect(offered('kernel', 's')).toEqual(['show']);
   expect(offered('load', '--on-s')).toEqual(['--on-stall']);
   expect(offered('load', '--on-stall', '')).toEqual(['revert', 'keep', 'wait']);

@@ -43,14 +43,6 @@ export const enumChanged = define<InUnit & { name: string; values: readonly stri
   hint: 'give new values numbers behind the old ones',
 });
 
-export const typesUncompared = define<InUnit & { why: string }>('types-uncompared', {
-  severity: 'warning',
-  exit: Exit.done,
-  place: ({ unit }) => unit,
-  message: ({ why }) => `Whether structures keep their layout was not compared: ${why}`,
-  hint: 'install pahole (package dwarves)',
-});
-
 function list(names: readonly string[]): string {
   const few = 8;
   return `${names.slice(0, few).join(', ')}${names.length > few ? ` and ${names.length - few} more` : ''}`;

@@ -112,7 +112,12 @@ export function sameBytes({ diff }: Context, { original, patched, left, right, i
 }
 
 /** Equal bytes and fields, whatever the fields refer to. */
-export function sameOutsideFields(before: Uint8Array, one: Instruction, after: Uint8Array, other: Instruction): boolean {
+export function sameOutsideFields(
+  before: Uint8Array,
+  one: Instruction,
+  after: Uint8Array,
+  other: Instruction,
+): boolean {
   if (one.size !== other.size || one.fields.length !== other.fields.length) return false;
   if (!one.fields.every((field, i) => field.start === other.fields[i]!.start && field.size === other.fields[i]!.size))
     return false;

@@ -31,7 +31,8 @@ async function changes(before: string, after: string): Promise<string[]> {
           return `${head} ${change.after.name} ${change.before.type} → ${change.after.type}`;
         case 'value-changed':
           return `${head} ${change.name} ${change.before} → ${change.after}`;
-        default:
+        case 'value-added':
+        case 'value-removed':
           return `${head} ${change.name} ${change.value}`;
       }
     }),

@@ -88,7 +88,12 @@ function enumFindings({ source }: TypedUnit, { before, after, changes }: Changed
         const stays = after.values.some((each) => each.name === old && each.value === change.value);
         return old === undefined || stays ? [] : [`${change.name} is ${change.value}, which was ${old}`];
       }
-      default:
+      case 'value-removed':
+      case 'size':
+      case 'added':
+      case 'removed':
+      case 'moved':
+      case 'retyped':
         return [];
     }
   });
@@ -128,7 +133,10 @@ function sideBySide({ before, after, changes }: ChangedLayout): string[] {
       case 'moved':
       case 'retyped':
         return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
-      default:
+      case 'size':
+      case 'value-added':
+      case 'value-removed':
+      case 'value-changed':
         return [];
     }
   });
