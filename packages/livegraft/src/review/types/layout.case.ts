@@ -19,22 +19,14 @@ async function changes(before: string, after: string): Promise<string[]> {
   return found.flatMap(({ before: { kind, name }, changes }) =>
     changes.map((change) => {
       const head = `${kind} ${name}: ${change.what}`;
-      switch (change.what) {
-        case 'size':
-          return `${head} ${change.before} → ${change.after}`;
-        case 'added':
-        case 'removed':
-          return `${head} ${change.field.type} ${change.field.name}`;
-        case 'moved':
-          return `${head} ${change.after.name} ${change.before.bitOffset} → ${change.after.bitOffset}`;
-        case 'retyped':
-          return `${head} ${change.after.name} ${change.before.type} → ${change.after.type}`;
-        case 'value-changed':
-          return `${head} ${change.name} ${change.before} → ${change.after}`;
-        case 'value-added':
-        case 'value-removed':
-          return `${head} ${change.name} ${change.value}`;
-      }
+      if (change.what === 'size') return `${head} ${change.before} → ${change.after}`;
+      if (change.what === 'added' || change.what === 'removed')
+        return `${head} ${change.field.type} ${change.field.name}`;
+      if (change.what === 'moved')
+        return `${head} ${change.after.name} ${change.before.bitOffset} → ${change.after.bitOffset}`;
+      if (change.what === 'retyped') return `${head} ${change.after.name} ${change.before.type} → ${change.after.type}`;
+      if (change.what === 'value-changed') return `${head} ${change.name} ${change.before} → ${change.after}`;
+      return `${head} ${change.name} ${change.value}`;
     }),
   );
 }

@@ -80,22 +80,11 @@ function layoutFinding({ source, text, replaced, accepted }: TypedUnit, changed:
 function enumFindings({ source }: TypedUnit, { before, after, changes }: ChangedLayout): Diagnostic[] {
   const taken = new Map(before.values.map(({ name, value }) => [value, name]));
   const values = changes.flatMap((change): string[] => {
-    switch (change.what) {
-      case 'value-changed':
-        return [`${change.name} is ${change.after}, was ${change.before}`];
-      case 'value-added': {
-        const old = taken.get(change.value);
-        const stays = after.values.some((each) => each.name === old && each.value === change.value);
-        return old === undefined || stays ? [] : [`${change.name} is ${change.value}, which was ${old}`];
-      }
-      case 'value-removed':
-      case 'size':
-      case 'added':
-      case 'removed':
-      case 'moved':
-      case 'retyped':
-        return [];
-    }
+    if (change.what === 'value-changed') return [`${change.name} is ${change.after}, was ${change.before}`];
+    if (change.what !== 'value-added') return [];
+    const old = taken.get(change.value);
+    const stays = after.values.some((each) => each.name === old && each.value === change.value);
+    return old === undefined || stays ? [] : [`${change.name} is ${change.value}, which was ${old}`];
   });
   return values.length === 0 ? [] : [say.enumChanged({ unit: source, name: before.name, values })];
 }
@@ -125,20 +114,10 @@ const mostMoved = 4;
 /** A line a field, both sides beside each other, in order of memory; those that merely moved in part; with the sizes below. */
 function sideBySide({ before, after, changes }: ChangedLayout): string[] {
   const rows = changes.flatMap((change): Row[] => {
-    switch (change.what) {
-      case 'added':
-        return [{ after: change.field }];
-      case 'removed':
-        return [{ before: change.field }];
-      case 'moved':
-      case 'retyped':
-        return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
-      case 'size':
-      case 'value-added':
-      case 'value-removed':
-      case 'value-changed':
-        return [];
-    }
+    if (change.what === 'added') return [{ after: change.field }];
+    if (change.what === 'removed') return [{ before: change.field }];
+    if (change.what !== 'moved' && change.what !== 'retyped') return [];
+    return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
   });
   rows.sort((one, other) => place(one) - place(other));
   const moved = rows.filter((row) => row.moved === true);
