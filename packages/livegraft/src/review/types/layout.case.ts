@@ -20,8 +20,7 @@ async function changes(before: string, after: string): Promise<string[]> {
     changes.map((change) => {
       const head = `${kind} ${name}: ${change.what}`;
       if (change.what === 'size') return `${head} ${change.before} → ${change.after}`;
-      if (change.what === 'added' || change.what === 'removed')
-        return `${head} ${change.field.type} ${change.field.name}`;
+      if ('field' in change) return `${head} ${change.field.type} ${change.field.name}`;
       if (change.what === 'moved')
         return `${head} ${change.after.name} ${change.before.bitOffset} → ${change.after.bitOffset}`;
       if (change.what === 'retyped') return `${head} ${change.after.name} ${change.before.type} → ${change.after.type}`;
