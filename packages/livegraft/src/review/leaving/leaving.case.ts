@@ -112,6 +112,6 @@ test('near misses: a mutex, memory, a thread that ends by itself', async () => {
     },
     'livegraft_near',
   );
-  expect(findings).toEqual(['may-wait: audit_send_reply_thread']);
+  expect(findings).toEqual(['exported-changed: seq_lseek', 'may-wait: audit_send_reply_thread']);
   expect(leaving).toMatchObject({ seq_lseek: [], alloc_pipe_info: [], audit_send_reply_thread: [{ kind: 'sleeps' }] });
 });

@@ -25,7 +25,7 @@ async function changes(before: string, after: string): Promise<string[]> {
         return `${head} ${change.after.name} ${change.before.bitOffset} → ${change.after.bitOffset}`;
       if (change.what === 'retyped') return `${head} ${change.after.name} ${change.before.type} → ${change.after.type}`;
       if (change.what === 'value-changed') return `${head} ${change.name} ${change.before} → ${change.after}`;
-      return `${head} ${change.name} ${change.value}`;
+      return 'name' in change ? `${head} ${change.name} ${change.value}` : head;
     }),
   );
 }
