@@ -30,7 +30,13 @@ test.each([0, 500, 2_000, 5_000, 8_000])('Ctrl-C %i ms into a trial: 130, no gue
   await new Promise((resolve) => setTimeout(resolve, delay));
   process.kill(-run.pid, 'SIGINT');
   expect(await run.ended).toMatchObject({ exit: 130, stdout: '', processes: [], files: [] });
-  expect((await readdir(bundle)).sort()).toEqual(['glue.c', 'livegraft_some.ko', 'manifest.json', 'patch.diff']);
+  expect((await readdir(bundle)).sort()).toEqual([
+    'glue.c',
+    'livegraft_some.ko',
+    'manifest.json',
+    'patch.diff',
+    'review.json',
+  ]);
 });
 
 test('kill -9: the guest ends with us', async () => {
