@@ -12,7 +12,15 @@ export const findingSchema = v.object({
   hint: v.exactOptional(v.string()),
   spots: v.exactOptional(
     v.pipe(
-      v.array(v.object({ file: v.string(), line: count, side: v.picklist(['original', 'patched']), what: v.string() })),
+      v.array(
+        v.object({
+          file: v.string(),
+          line: count,
+          side: v.picklist(['original', 'patched']),
+          what: v.string(),
+          excerpt: v.exactOptional(v.object({ first: count, lines: v.pipe(v.array(v.string()), v.readonly()) })),
+        }),
+      ),
       v.readonly(),
     ),
   ),

@@ -27,6 +27,15 @@ export interface Spot {
   readonly side: 'original' | 'patched';
   /** What is there, in words: `takes &sbi->s_lock`. */
   readonly what: string;
+  /** The line and those around it, for whoever has no source at hand. */
+  readonly excerpt?: Excerpt;
+}
+
+/** Lines of a source file, as a person reads them. */
+export interface Excerpt {
+  /** Of the first, 1-based. */
+  readonly first: number;
+  readonly lines: readonly string[];
 }
 
 export interface Diagnostic {

@@ -4,6 +4,7 @@ import type { Review } from '../bundle/review.ts';
 import { type Diagnostic, LivegraftError, type Severity } from '../diagnostics/diagnostic.ts';
 import { reviewBehaviour } from './behaviour/behaviour.ts';
 import { reviewData } from './data/data.ts';
+import { withExcerpts } from './excerpts.ts';
 import { reviewFunctions } from './functions/functions.ts';
 import { reviewLeaving } from './leaving/leaving.ts';
 import type { ReviewSubject } from './subject.ts';
@@ -20,7 +21,8 @@ export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
   const types = reviewTypes(subject);
   const data = reviewData(subject);
   const [behaviour, leaving] = await Promise.all([reviewBehaviour(subject), reviewLeaving(subject)]);
-  const findings = [types, behaviour, leaving, data].flatMap((part) => part.findings);
+  const found = [types, behaviour, leaving, data].flatMap((part) => part.findings);
+  const findings = withExcerpts(found, subject);
   const [first, ...more] = findings.filter(({ severity }) => severity === 'error');
   if (first !== undefined) throw new LivegraftError(first, ...more);
   return {

@@ -1,67 +1,89 @@
-/** What a trial proves, as the stable, versioned file that travels with a bundle: `evidence.json`. */
+/** What a trial proves, as the stable, versioned file that travels with a bundle: `evidence.json`. Read back it is checked field by field. */
+import * as v from 'valibot';
 import { writeFileWhole } from '../support/files.ts';
-import type { Blocker } from './record.ts';
 import { isBlamed, type TrialResult } from './run.ts';
 import { taints } from './taint.ts';
 import { subject } from './trial.ts';
 
-export interface Evidence {
-  readonly schema: 1;
-  readonly verdict: 'passed' | 'failed' | 'panicked' | 'hung' | 'lost';
-  /** Why, in one line. */
-  readonly why: string;
-  /** ISO 8601. */
-  readonly started: string;
-  readonly kernel: { readonly release: string };
-  /** What was tried: sha256 of each module, by its name. */
-  readonly bundles: Readonly<Record<string, string>>;
-  readonly machine: {
-    readonly qemu: string;
-    readonly accel: 'tcg' | 'kvm';
-    /** `image`: booted as on iron, with KASLR; `payload`: quicker, without. */
-    readonly boot: 'image' | 'payload';
-    readonly cpus: number;
-    /** MiB. */
-    readonly memory: number;
-  };
-  /** Seconds: of the host's clock. */
-  readonly times: { readonly boot?: number; readonly total: number };
-  readonly steps: readonly EvidenceStep[];
-  readonly findings: readonly EvidenceFinding[];
-}
+const list = <T extends v.GenericSchema>(of: T) => v.pipe(v.array(of), v.readonly());
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-export interface EvidenceStep {
-  readonly number: number;
-  readonly kind: string;
-  readonly subject: string;
-  readonly need: 'must' | 'may';
-  readonly outcome: string;
-  readonly exitCode?: number;
+const blocker = v.object({
+  tid: count,
+  comm: v.string(),
+  /** As in /proc/PID/stat. */
+  state: v.string(),
+  /** Where it sleeps, innermost first; taken only when a transition lasts. */
+  stack: v.exactOptional(list(v.string())),
+});
+
+const step = v.object({
+  number: count,
+  kind: v.string(),
+  subject: v.string(),
+  need: v.picklist(['must', 'may']),
+  outcome: v.string(),
+  exitCode: v.exactOptional(v.number()),
   /** Seconds of the guest's clock. */
-  readonly at?: number;
-  readonly seconds?: number;
+  at: v.exactOptional(v.number()),
+  seconds: v.exactOptional(v.number()),
   /** UTF-8, other bytes replaced; the first 64 KiB. */
-  readonly output: string;
-  readonly outputCut: boolean;
+  output: v.string(),
+  outputCut: v.boolean(),
   /** Taint letters that the kernel gained during the step, and what they mean. */
-  readonly newTaints: Readonly<Record<string, string>>;
-  readonly transition?: readonly {
-    readonly at: number;
-    readonly inTransition: boolean;
-    readonly left: number;
-    readonly tasks: number;
-    readonly blockers: readonly Blocker[];
-  }[];
-}
+  newTaints: v.record(v.string(), v.string()),
+  transition: v.exactOptional(
+    list(
+      v.object({
+        /** Seconds since the step began. */
+        at: v.number(),
+        inTransition: v.boolean(),
+        left: count,
+        tasks: count,
+        blockers: list(blocker),
+      }),
+    ),
+  ),
+});
 
-export interface EvidenceFinding {
-  readonly kind: string;
-  readonly severity: 'fatal' | 'bad' | 'note';
-  readonly title: string;
-  readonly step?: number;
-  readonly time?: number;
-  readonly lines: readonly string[];
-}
+const finding = v.object({
+  kind: v.string(),
+  severity: v.picklist(['fatal', 'bad', 'note']),
+  title: v.string(),
+  step: v.exactOptional(count),
+  /** Seconds since the guest's kernel started. */
+  time: v.exactOptional(v.number()),
+  lines: list(v.string()),
+});
+
+export const evidenceSchema = v.object({
+  schema: v.literal(1),
+  verdict: v.picklist(['passed', 'failed', 'panicked', 'hung', 'lost']),
+  /** Why, in one line. */
+  why: v.string(),
+  /** ISO 8601. */
+  started: v.string(),
+  kernel: v.object({ release: v.string() }),
+  /** What was tried: sha256 of each module, by its name; absent in evidence of livegraft 0.1. */
+  bundles: v.optional(v.record(v.string(), v.string()), {}),
+  machine: v.object({
+    qemu: v.string(),
+    accel: v.picklist(['tcg', 'kvm']),
+    /** `image`: booted as on iron, with KASLR; `payload`: quicker, without. */
+    boot: v.picklist(['image', 'payload']),
+    cpus: count,
+    /** MiB. */
+    memory: count,
+  }),
+  /** Seconds: of the host's clock. */
+  times: v.object({ boot: v.exactOptional(v.number()), total: v.number() }),
+  steps: list(step),
+  findings: list(finding),
+});
+
+export type Evidence = v.InferOutput<typeof evidenceSchema>;
+export type EvidenceStep = v.InferOutput<typeof step>;
+export type EvidenceFinding = v.InferOutput<typeof finding>;
 
 const outputLimit = 64 << 10;
 

@@ -4,6 +4,7 @@ import type { Cause } from '../../objdiff/explain/cause.ts';
 import { baseName } from '../../objdiff/explain/object-causes.ts';
 import type { PatchedFile } from '../../patch/apply.ts';
 import { type Declaration, declarationsOf } from '../../patch/declarations.ts';
+import { showBytes } from '../../patch/text.ts';
 import type { ReviewedUnit } from '../subject.ts';
 
 type Excerpt = NonNullable<SourcePair['before']>;
@@ -59,7 +60,7 @@ function excerptOf(file: string, text: string, declaration: Declaration): Excerp
     while (above > 1 && !lines[above - 1]!.includes('/*')) above--;
     if (/^\s*\/\*/.test(lines[above - 1]!)) first = above;
   }
-  return { file, line: first, lines: lines.slice(first - 1, lastLine(declaration)) };
+  return { file, line: first, lines: lines.slice(first - 1, lastLine(declaration)).map(showBytes) };
 }
 
 function lastLine({ tokens, line }: Declaration): number {
