@@ -27,6 +27,7 @@ import { parsePatch } from '../patch/parse.ts';
 import { byteString } from '../patch/text.ts';
 import type { Patch } from '../patch/types.ts';
 import { placeUnit } from '../provenance/place.ts';
+import { reportHtml } from '../report/report.ts';
 import { reviewChanges, writtenReview } from '../review/review.ts';
 import type { ReviewedUnit } from '../review/subject.ts';
 import { sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
@@ -123,7 +124,10 @@ async function buildInto(path: string, name: string, request: BuildRequest): Pro
     const review = writtenReview(result, [...found, ...more], name, manifest.module.sha256);
     signal?.throwIfAborted();
     const patch = Buffer.concat(request.patches.map((input) => input.bytes));
-    return writeBundle(path, { manifest, module: module.bytes, glue: module.glue, patch, review });
+    const { glue } = module;
+    const inputs = request.patches.map((input) => ({ name: basename(input.name), bytes: input.bytes }));
+    const report = reportHtml({ manifest, review, patches: inputs, glue });
+    return writeBundle(path, { manifest, module: module.bytes, glue, patch, review, report });
   });
 }
 

@@ -1,4 +1,5 @@
 /** Whether a bundle is what its own inputs give: built again from them, and compared byte for byte. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bundle } from '../bundle/bundle.ts';
 import { readPart, splitPatches } from '../bundle/contents.ts';
@@ -8,6 +9,7 @@ import * as say from '../diagnostics/sign-off.ts';
 import { cacheDir } from '../kernel/places.ts';
 import { listKernels } from '../kernel/store.ts';
 import type { Kernel } from '../kernel/types.ts';
+import { drawReport } from '../report/draw.ts';
 import { sweep, withTemporaryFolder } from '../support/files.ts';
 import type { Progress } from '../support/progress.ts';
 import { version } from '../version.ts';
@@ -37,16 +39,13 @@ export async function rebuild(
   await sweep(home);
   return withTemporaryFolder(home, async (out) => {
     const made = await build({ ...options, patches, kernel, out, name, replace, objects: join(out, 'objects') });
-    const tried = (await readPart(path, 'evidence.json')) !== undefined;
-    const names = [
-      manifest.module.file,
-      'manifest.json',
-      'review.json',
-      'glue.c',
-      'patch.diff',
-      // drawn again with what a trial brought
-      ...(tried ? [] : ['report.html']),
-    ];
+    // the report has what a trial brought, which no build can make again
+    const evidence = await readPart(path, 'evidence.json');
+    if (evidence !== undefined && made.manifest.module.sha256 === manifest.module.sha256) {
+      await writeFile(join(made.path, 'evidence.json'), evidence);
+      await drawReport(made);
+    }
+    const names = [manifest.module.file, 'manifest.json', 'review.json', 'report.html', 'glue.c', 'patch.diff'];
     const files: Rebuilt['files'][number][] = [];
     for (const file of names) {
       const theirs = file === manifest.module.file ? bundle.module : await readPart(path, file);

@@ -1,4 +1,4 @@
-/** A bundle on disk: NAME/ with NAME.ko, manifest.json, review.json, patch.diff and glue.c; whole or not there. */
+/** A bundle on disk: NAME/ with NAME.ko, manifest.json, review.json, report.html, patch.diff and glue.c; whole or not there. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rmdir, stat } from 'node:fs/promises';
@@ -23,6 +23,8 @@ export interface BundleContent {
   readonly glue: string;
   readonly patch: Uint8Array;
   readonly review: Review;
+  /** report.html. */
+  readonly report: string;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function writeBundle(path: string, content: BundleContent): Promise
         await writeDurably(join(folder, 'glue.c'), content.glue);
         await writeDurably(join(folder, 'patch.diff'), content.patch);
         await writeDurably(join(folder, 'review.json'), `${JSON.stringify(content.review, null, 2)}\n`);
+        await writeDurably(join(folder, 'report.html'), content.report);
         await writeDurably(join(folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
         // the old one stays in the scratch folder until the new one is in its place
         await rename(path, join(scratch, 'old')).catch((error: NodeJS.ErrnoException) => {
@@ -176,6 +179,11 @@ export function requireKernel(
       kernelId: kernel.facts.buildId,
     }),
   );
+}
+
+/** Those of livegraft 0.1 have none. */
+export async function hasReview({ path }: Bundle): Promise<boolean> {
+  return exists(join(path, 'review.json'));
 }
 
 /**

@@ -63,7 +63,7 @@ const leaving = v.object({
   text: v.string(),
 });
 
-const functionReview = v.object({
+const anyFunction = {
   name: v.string(),
   object: v.string(),
   unit: v.string(),
@@ -72,7 +72,16 @@ const functionReview = v.object({
   code: list(codePart),
   references: list(reference),
   companions: list(companion),
-  leaving: list(leaving),
+};
+
+const functionReview = v.object({ ...anyFunction, leaving: list(leaving) });
+
+const newFunctionReview = v.object({
+  ...anyFunction,
+  /** Bytes, without the cold part. */
+  size: count,
+  /** Functions and tables of the livepatch that refer to it; none for a callback. */
+  usedBy: list(v.string()),
 });
 
 const dataReview = v.object({
@@ -126,12 +135,15 @@ export const reviewSchema = v.object({
   findings: list(findingSchema),
   /** In the manifest’s order. */
   functions: list(functionReview),
+  /** Functions that come along, in the manifest's order. */
+  added: list(newFunctionReview),
   data: list(dataReview),
   types: list(typeReview),
 });
 
 export type Review = v.InferOutput<typeof reviewSchema>;
 export type FunctionReview = v.InferOutput<typeof functionReview>;
+export type NewFunctionReview = v.InferOutput<typeof newFunctionReview>;
 export type CodeRow = v.InferOutput<typeof codeRow>;
 export type CodePart = v.InferOutput<typeof codePart>;
 export type SourcePair = v.InferOutput<typeof sourcePair>;

@@ -2,7 +2,7 @@
 import type { Manifest } from '../bundle/manifest.ts';
 import type { FunctionReview, Review, SourcePair } from '../bundle/review.ts';
 import { Exit } from '../diagnostics/diagnostic.ts';
-import { align } from '../review/functions/align.ts';
+import { align } from '../support/align.ts';
 import type { Session } from './command.ts';
 import { formatDiagnostic } from './show-diagnostic.ts';
 import { fold, plural, table } from './text.ts';

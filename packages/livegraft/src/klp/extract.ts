@@ -34,7 +34,7 @@ export interface Extraction {
   readonly pieces: readonly Piece[];
   readonly replaced: readonly ReplacedFunction[];
   /** New functions that came along, by unit. */
-  readonly added: readonly { readonly unit: ChangedUnit; readonly name: string; readonly size: number }[];
+  readonly added: readonly AddedFunction[];
   /** New variables that came along. */
   readonly data: readonly {
     readonly unit: ChangedUnit;
@@ -47,6 +47,16 @@ export interface Extraction {
   /** By rising number. */
   readonly states: readonly State[];
   readonly findings: readonly Diagnostic[];
+}
+
+export interface AddedFunction {
+  readonly unit: ChangedUnit;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** In the patched object. */
+  readonly atom: Atom;
+  readonly piece: Piece;
 }
 
 export interface ReplacedFunction {
@@ -171,7 +181,9 @@ class Extractor {
     return {
       pieces: [...new Set(all.map((each) => each.piece)), ...this.#entries],
       replaced: this.#replaced,
-      added: all.filter(isAdded).map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size })),
+      added: all
+        .filter(isAdded)
+        .map(({ unit, atom, piece }) => ({ unit, name: atom.name, size: atom.size, atom, piece })),
       data: all
         .filter(isData)
         .map(({ unit, atom }) => ({ unit, name: atom.name, size: atom.size, section: atom.section.name })),

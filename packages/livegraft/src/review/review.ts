@@ -5,7 +5,7 @@ import { type Diagnostic, LivegraftError, type Severity } from '../diagnostics/d
 import { reviewBehaviour } from './behaviour/behaviour.ts';
 import { reviewData } from './data/data.ts';
 import { withExcerpts } from './excerpts.ts';
-import { reviewFunctions } from './functions/functions.ts';
+import { reviewFunctions, reviewNewFunctions } from './functions/functions.ts';
 import { reviewLeaving } from './leaving/leaving.ts';
 import type { ReviewSubject } from './subject.ts';
 import { reviewTypes } from './types/types.ts';
@@ -13,7 +13,7 @@ import { reviewTypes } from './types/types.ts';
 /** What each part of the review brings: findings, and what the report shows whether or not it is a finding. */
 export interface Reviewed {
   readonly findings: readonly Diagnostic[];
-  readonly review: Pick<Review, 'functions' | 'data' | 'types'>;
+  readonly review: Pick<Review, 'functions' | 'added' | 'data' | 'types'>;
 }
 
 /** Throws LivegraftError with all findings that stop a build (exit 4). */
@@ -27,7 +27,12 @@ export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
   if (first !== undefined) throw new LivegraftError(first, ...more);
   return {
     findings,
-    review: { functions: reviewFunctions(subject, leaving.byFunction), data: data.data, types: types.types },
+    review: {
+      functions: reviewFunctions(subject, leaving.byFunction),
+      added: reviewNewFunctions(subject),
+      data: data.data,
+      types: types.types,
+    },
   };
 }
 

@@ -1,8 +1,9 @@
 /** Tries bundles on their kernel in a virtual machine: load, scripts, reload of targets, revert, unload; what came of it goes into each bundle. */
 import { join } from 'node:path';
-import { type Bundle, requireKernel } from '../bundle/bundle.ts';
+import { type Bundle, hasReview, requireKernel } from '../bundle/bundle.ts';
 import { readBuiltins, readModuleFile, readModuleIndex, resolveModules } from '../kernel/modules.ts';
 import type { Kernel } from '../kernel/types.ts';
+import { drawReport } from '../report/draw.ts';
 import { type Progress, silent } from '../support/progress.ts';
 import type { AccelWish } from '../vm/accel.ts';
 import { type Evidence, evidenceOf, writeEvidence } from '../vm/evidence.ts';
@@ -72,7 +73,11 @@ export async function tryBundles(request: TryRequest): Promise<Tried> {
   );
   const hashes = Object.fromEntries(bundles.map(({ manifest }) => [manifest.name, manifest.module.sha256]));
   const evidence = evidenceOf(result, started, hashes);
-  for (const bundle of bundles) await writeEvidence(join(bundle.path, 'evidence.json'), evidence);
+  for (const bundle of bundles) {
+    await writeEvidence(join(bundle.path, 'evidence.json'), evidence);
+    // bundles of livegraft 0.1 have no review to draw
+    if (await hasReview(bundle)) await drawReport(bundle);
+  }
   return { result, evidence };
 }
 

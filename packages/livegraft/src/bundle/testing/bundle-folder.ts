@@ -46,6 +46,7 @@ export function bundleFolder(name = 'livegraft_fix', module = 'elf'): Promise<Bu
     verdict: { state: 'clear', sentence: 'Nothing was found.' },
     findings: [],
     functions: [],
+    added: [],
     data: [],
     types: [],
   };

@@ -5,10 +5,13 @@ import type { Diff, FunctionVerdict } from '../../objdiff/diff.ts';
 import { sameOutsideFields } from '../../objdiff/explain/context.ts';
 import { formatInstruction, type Instruction, instructionsOf } from '../../objdiff/explain/listing.ts';
 import { coldParent } from '../../objdiff/names.ts';
-import { align, type Row } from './align.ts';
+import { type Align, align } from '../../support/align.ts';
 
 /** The function itself, then its cold part. */
-export function codeOf(diff: Diff, { name, original, patched }: FunctionVerdict): CodePart[] {
+export function codeOf(
+  diff: Diff,
+  { name, original, patched }: Pick<FunctionVerdict, 'name' | 'original' | 'patched'>,
+): CodePart[] {
   const [before, after] = [coldPart(diff.original.object, original), coldPart(diff.patched.object, patched)];
   return [
     { name, rows: rowsOf(diff, original, patched) },
@@ -53,7 +56,7 @@ function rowsOf(diff: Diff, original: Atom | undefined, patched: Atom | undefine
 }
 
 /** Offset of an instruction → its row. */
-function rowByOffset(rows: readonly Row[], side: 0 | 1, list: readonly Instruction[]): ReadonlyMap<number, number> {
+function rowByOffset(rows: readonly Align[], side: 0 | 1, list: readonly Instruction[]): ReadonlyMap<number, number> {
   return new Map(
     rows.flatMap((row, n) => {
       const index = row[side];

@@ -1,18 +1,25 @@
 /** What the new code of a function refers to, and what came along with it. */
 import type { Companion, SymbolUse } from '../../bundle/review.ts';
-import type { ReplacedFunction } from '../../klp/extract.ts';
 import type { Piece, PieceTarget } from '../../klp/piece.ts';
+import type { ChangedUnit } from '../../klp/unit.ts';
+import type { Atom } from '../../objdiff/atoms.ts';
 import { coldParent } from '../../objdiff/names.ts';
 
+/** A function of the livepatch, new or in the place of another. */
+interface NewCode {
+  readonly unit: ChangedUnit;
+  readonly atom: Atom;
+  readonly piece: Piece;
+}
+
 /** By name, klp symbols first. @param pieces of the whole livepatch */
-export function referencesOf({ piece, verdict }: ReplacedFunction, pieces: readonly Piece[]): SymbolUse[] {
+export function referencesOf({ piece, atom: { name } }: NewCode, pieces: readonly Piece[]): SymbolUse[] {
   const found = new Map<string, SymbolUse>();
-  for (const part of [piece, ...pieces.filter((other) => isColdPart(other, verdict.patched!.name))]) {
+  for (const part of [piece, ...pieces.filter((other) => isColdPart(other, name))]) {
     for (const { target } of part.relocations) {
       const use = useOf(target);
       // branches of the function to itself and to its cold part
-      if (use === undefined || use.name === verdict.patched!.name || coldParent(use.name) === verdict.patched!.name)
-        continue;
+      if (use === undefined || use.name === name || coldParent(use.name) === name) continue;
       const key = `${use.how} ${use.object ?? ''} ${use.name} ${use.position ?? ''}`;
       found.set(key, { ...use, uses: (found.get(key)?.uses ?? 0) + 1 });
     }
@@ -40,11 +47,11 @@ function useOf(target: PieceTarget): SymbolUse | undefined {
 }
 
 /** Entries of special tables about the function and its cold part, by table. */
-export function companionsOf({ unit, verdict }: ReplacedFunction): Companion[] {
+export function companionsOf({ unit, atom: own }: NewCode): Companion[] {
   const { entries, object } = unit.diff.patched;
   const found = new Map<string, Companion>();
   for (const atom of object.atoms) {
-    if (atom !== verdict.patched && coldParent(atom.name) !== verdict.patched!.name) continue;
+    if (atom !== own && coldParent(atom.name) !== own.name) continue;
     for (const { table, bytes, orc } of entries.get(atom) ?? []) {
       for (const [section, size] of [[table, bytes.length], ...(orc ? [[orc.section.name, orc.bytes.length]] : [])] as [
         string,
@@ -56,4 +63,16 @@ export function companionsOf({ unit, verdict }: ReplacedFunction): Companion[] {
     }
   }
   return [...found.values()].sort((a, b) => (a.section < b.section ? -1 : 1));
+}
+
+/** Names of what refers to a piece: functions of the livepatch, its cold parts left out. */
+export function usersOf({ piece, atom }: NewCode, pieces: readonly Piece[]): string[] {
+  const names = pieces
+    .filter((other) => other !== piece && other.relocations.some(({ target }) => isAt(target, piece)))
+    .flatMap(({ symbols }) => symbols.slice(0, 1).map(({ name }) => coldParent(name) ?? name));
+  return [...new Set(names)].filter((name) => name !== atom.name && name !== '' && !name.startsWith('.L'));
+}
+
+function isAt(target: PieceTarget, piece: Piece): boolean {
+  return target.kind === 'piece' && target.piece === piece;
 }
