@@ -33,7 +33,12 @@ const system = {
 };
 
 /** What only the tests call: independent tools to check against. */
-const forTests = { cpio: '/usr/bin/cpio', kmod: '/sbin/modinfo', dwarves: '/usr/bin/pahole' };
+const forTests = {
+  cpio: '/usr/bin/cpio',
+  kmod: '/sbin/modinfo',
+  dwarves: '/usr/bin/pahole',
+  chromium: '/usr/bin/chromium',
+};
 
 /** What loads the guest in which `npm run soak` works (and a test of it). */
 export const forSoak = { 'stress-ng': '/usr/bin/stress-ng' };

@@ -54,7 +54,7 @@ test.each(patches)('%s: identical bytes', async (name) => {
   const bundle = (await readdir(here))[0]!;
   const files = (await readdir(join(here, bundle))).sort();
   expect((await readdir(join(there, bundle))).sort()).toEqual(files);
-  expect(files).toEqual(expect.arrayContaining(['manifest.json', 'review.json', `${bundle}.ko`]));
+  expect(files).toEqual(expect.arrayContaining(['manifest.json', 'report.html', 'review.json', `${bundle}.ko`]));
   for (const file of files) {
     const [one, two] = await Promise.all([here, there].map((out) => readFile(join(out, bundle, file))));
     expect(two!.equals(one!), file).toBe(true);
@@ -70,7 +70,10 @@ test('verify builds it again, says what is equal, and where what was changed dif
   const said = (ran: Ran) => JSON.parse(ran.stdout);
   const whole = await verify(bundle);
   expect(whole).toMatchObject({ exit: 0, processes: [], files: [] });
-  expect(said(whole).result).toMatchObject({ equal: true, files: [{ name: 'livegraft_names.ko' }, {}, {}, {}, {}] });
+  expect(said(whole).result).toMatchObject({
+    equal: true,
+    files: [{ name: 'livegraft_names.ko' }, {}, {}, {}, {}, {}],
+  });
   const copy = join(dir, 'changed');
   await cp(bundle, copy, { recursive: true });
   const change = async (file: string, edit: (text: string) => string): Promise<void> =>
@@ -92,6 +95,7 @@ test('verify builds it again, says what is equal, and where what was changed dif
     ['livegraft_names.ko', expect.stringMatching(/^\.rodata\S*\+0x[0-9a-f]+/)],
     ['manifest.json', 'module.sha256'],
     ['review.json', 'module'],
+    ['report.html', undefined],
     ['glue.c', expect.stringMatching(/^line \d+$/)],
     ['patch.diff', undefined],
   ]);

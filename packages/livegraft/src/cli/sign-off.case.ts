@@ -35,7 +35,7 @@ test('without a terminal: shows what would be signed, and asks for --yes', async
   expect(ran).toMatchObject({ exit: 2, processes: [], files: [] });
   expect(ran.stderr).toMatch(/error\[sign-off-unconfirmed\](.|\n)*--yes/);
   expect(ran.stdout).toMatch(/^livegraft_good: \S/);
-  for (const file of ['livegraft_good.ko', 'manifest.json', 'review.json', 'patch.diff', 'glue.c'])
+  for (const file of ['livegraft_good.ko', 'manifest.json', 'review.json', 'report.html', 'patch.diff', 'glue.c'])
     expect(ran.stdout).toMatch(new RegExp(`^[0-9a-f]{64}  ${file.replace('.', '\\.')}$`, 'm'));
   expect(await signed()).toBeNull();
 });
@@ -79,6 +79,19 @@ test('refuses a bundle that does not fit together, and a person without a mail',
   const odd = await livegraft(['sign-off', bundle, '--by', 'Ada', '--verdict', 'approved', '--yes']);
   expect(odd).toMatchObject({ exit: 2, stdout: '' });
   expect(odd.stderr).toContain('Name <mail>');
+  expect(await signed()).toBeNull();
+});
+
+test('refuses a report that shows something else than the files beside it have, and one that is missing', async () => {
+  const path = join(bundle, 'report.html');
+  const page = await readFile(path, 'utf8');
+  expect(page).toContain('Nothing was found that needs a person');
+  await writeFile(path, page.replace('Nothing was found that needs', 'It is perfect, nobody needs'));
+  const ran = await sign(['--yes', '--quiet']);
+  expect(ran).toMatchObject({ exit: 4, stdout: '' });
+  expect(ran.stderr).toMatch(/report-other(.|\n)*something else/);
+  await rm(path);
+  expect((await sign(['--yes', '--quiet'])).stderr).toMatch(/report-other(.|\n)*no report\.html/);
   expect(await signed()).toBeNull();
 });
 

@@ -7,6 +7,15 @@ export const bundleInconsistent = define<{ path: string; file: string; problem: 
   hint: 'build the bundle again',
 });
 
+export const reportOther = define<{ path: string; missing: boolean }>('report-other', {
+  place: ({ path }) => `${path}/report.html`,
+  message: ({ missing }) =>
+    missing
+      ? 'The bundle has no report.html, which is what a reviewer reads'
+      : 'report.html is not what this version of livegraft draws from the files beside it: whoever read it may have seen something else',
+  hint: ({ path }) => `draw it again and read it: livegraft review ${path} --output ${path}/report.html`,
+});
+
 export const signOffsUnreadable = define<{ path: string; problem: string }>('sign-offs-unreadable', {
   place: ({ path }) => path,
   message: ({ problem }) => `The sign-offs cannot be read, and none of them counts: ${problem}`,

@@ -37,6 +37,15 @@ export async function drawReport(bundle: Bundle): Promise<void> {
   await writeFileWhole(join(bundle.path, 'report.html'), await reportOf(bundle));
 }
 
+/** What is signed must be what was read. Throws `report-other`, and as `reportOf` (exit 4). */
+export async function requireDrawn(bundle: Bundle, review: Review): Promise<void> {
+  const { path } = bundle;
+  const there = await readPart(path, 'report.html');
+  if (there === undefined) throw new LivegraftError(say.reportOther({ path, missing: true }));
+  if (Buffer.from(there).toString() !== (await reportOf(bundle, review)))
+    throw new LivegraftError(say.reportOther({ path, missing: false }));
+}
+
 /** Undefined before a trial. Throws `bundle-inconsistent` when it is damaged or about another module. */
 export async function readEvidence({ path, manifest }: Bundle): Promise<Evidence | undefined> {
   const bytes = await readPart(path, 'evidence.json');

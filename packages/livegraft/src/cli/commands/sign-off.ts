@@ -46,16 +46,24 @@ export const signOff = buildCommand<Flags, [string], Context>({
   },
   async func({ by, verdict, comment, key, yes = false, ...flags }, path) {
     await perform(this, 'sign-off', flags, async (session) => {
-      const [{ readBundle }, contents, { addSignOff, readSignOffs }, { signText }, { canAsk, confirm }] =
-        await Promise.all([
-          import('../../bundle/bundle.ts'),
-          import('../../bundle/contents.ts'),
-          import('../../bundle/sign-off.ts'),
-          import('../../support/ssh-signature.ts'),
-          import('../confirm.ts'),
-        ]);
+      const [
+        { readBundle },
+        contents,
+        { requireDrawn },
+        { addSignOff, readSignOffs },
+        { signText },
+        { canAsk, confirm },
+      ] = await Promise.all([
+        import('../../bundle/bundle.ts'),
+        import('../../bundle/contents.ts'),
+        import('../../report/draw.ts'),
+        import('../../bundle/sign-off.ts'),
+        import('../../support/ssh-signature.ts'),
+        import('../confirm.ts'),
+      ]);
       const bundle = await readBundle(path);
       const review = await contents.readConsistent(bundle);
+      await requireDrawn(bundle, review);
       const seen = await contents.readSeen(bundle);
       const { name } = bundle.manifest;
       show(review, seen, await readSignOffs(bundle), contents.digestOf(seen), session);
