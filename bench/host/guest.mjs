@@ -30,7 +30,7 @@ export async function chooseKernel(name) {
 export function snapshot(scratch) {
   const copy = join(scratch, 'livegraft');
   for (const name of ['packages/binfmt', 'packages/livegraft']) {
-    for (const part of ['dist', 'bin', 'guest', 'kernel', 'package.json']) {
+    for (const part of ['dist', 'bin', 'guest', 'kernel', 'report', 'package.json']) {
       const from = join(root, name, part);
       if (existsSync(from)) cpSync(from, join(copy, name, part), { recursive: true, filter: notTests });
     }

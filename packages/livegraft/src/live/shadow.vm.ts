@@ -1,0 +1,47 @@
+/** The shadow-variable example while users come and go: a short run of `npm run shadow`, and of one that leaks on purpose. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testKernel } from '../testing/test-kernel.ts';
+
+const kernel = await testKernel();
+const program = fileURLToPath(new URL('../../../../bench/host/shadow.mjs', import.meta.url));
+
+interface Result {
+  readonly cycles: readonly { readonly fields: number; readonly left: number; readonly seen: number }[];
+  readonly after: number;
+  readonly faults: readonly string[];
+}
+
+let dir = '';
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'livegraft-shadow-vm-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+async function cycles(words: readonly string[]): Promise<Result> {
+  const json = join(dir, 'shadow.json');
+  const said = await new Promise<string>((resolve) => {
+    const all = [program, '--kernel', kernel.name, '--json', json, ...words];
+    execFile(process.execPath, all, (_error, stdout, stderr) => resolve(`${stdout}${stderr}`));
+  });
+  return JSON.parse(await readFile(json, 'utf8').catch(() => Promise.reject(new Error(said)))) as Result;
+}
+
+test('nothing is left in the kernel after a revert, by the kernel’s own table', async () => {
+  const { cycles: done, faults, after } = await cycles(['--cycles', '3']);
+  expect(faults).toEqual([]);
+  expect(after).toBe(0);
+  for (const { fields, seen } of done) {
+    expect(fields).toBeGreaterThan(0);
+    expect(seen).toBeGreaterThan(0);
+  }
+});
+
+test('what is left behind on purpose is found', async () => {
+  const { faults } = await cycles(['--cycles', '1', '--leak']);
+  expect(faults).toContainEqual(expect.stringMatching(/^cycle 1: \d+ shadow variables left in the kernel$/));
+});
