@@ -221,6 +221,7 @@ function describeTarget(object: UnitObject, target: Target): string {
  * apart; but the functions that use them can: what a function uses under that name before and after is the same one, and
  * where it uses several, the n-th, provided that its code refers to the same things at the same places. In changed code once-flags are told apart by what is
  * used right behind them, their message; where that fails, a fresh one costs nothing. A pair that two functions see differently is dropped.
+ * Tables tell in the same way: two literals that hold the same are the n-th and the m-th that a table of the same shape points at.
  */
 function pairByReference(
   original: UnitObject,
@@ -236,7 +237,7 @@ function pairByReference(
     votesBack.set(now, (votesBack.get(now) ?? new Set()).add(old));
   };
   for (const [f, g] of patchedOf) {
-    if (f.kind !== 'function') continue;
+    if (f.kind !== 'function' && f.kind !== 'data') continue;
     const before = variablesByStem(original, f, (atom) => patchedOf.has(atom));
     const after = variablesByStem(patched, g, (atom) => originalOf.has(atom));
     let same: boolean | undefined;
