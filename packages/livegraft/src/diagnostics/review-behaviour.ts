@@ -48,21 +48,33 @@ export const lockOrderChanged = define<{
   functions: ({ functions }) => functions,
 });
 
-export const returnChanged = define<{
-  file: string;
-  name: string;
+interface Returns extends Record<string, unknown> {
+  readonly file: string;
+  readonly name: string;
   /** `-ENOMEM`, `NULL`, `ERR_PTR(-EINVAL)`. */
-  returned: string;
+  readonly returned: string;
   /** What stands there in a sentence about callers. */
-  callers: string;
-  functions: readonly string[];
-  spots: readonly Spot[];
-}>('return-changed', {
+  readonly callers: string;
+  readonly functions: readonly string[];
+  readonly spots: readonly Spot[];
+}
+
+export const returnChanged = define<Returns>('return-changed', {
   severity: 'warning',
   exit: Exit.done,
   place: ({ file }) => file,
   message: ({ name, returned, callers }) => `${name}() can return ${returned}, which it did not before. ${callers}`,
   hint: 'see what those callers do with it; let the patch change them too, or have the function return what they know',
+  spots: ({ spots }) => spots,
+  functions: ({ functions }) => functions,
+});
+
+export const returnIgnored = define<Returns>('return-ignored', {
+  severity: 'note',
+  exit: Exit.done,
+  place: ({ file }) => file,
+  message: ({ name, returned, callers }) => `${name}() can return ${returned}, which it did not before. ${callers}`,
+  hint: 'see that those callers get along when it fails',
   spots: ({ spots }) => spots,
   functions: ({ functions }) => functions,
 });

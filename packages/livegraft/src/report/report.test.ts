@@ -39,14 +39,14 @@ test('reportHtml: nothing from outside becomes a tag, an attribute or a turn of 
   const page = reportHtml(reportContent('"\'><img src=x onerror=alert(1)>\u202e\u200b\u0007'));
   expect(page).not.toContain('<img');
   expect(page).toContain('&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩⟨U+200B⟩⟨U+0007⟩');
-  expect(page).not.toMatch(/[\u202e\u200b\u0007]/);
+  for (const hidden of ['\u202e', '\u200b', '\u0007']) expect(page.includes(hidden)).toBe(false);
   expect(page.match(/<script/g)).toHaveLength(1);
 });
 
 test('reportHtml: its policy lets its own script and style in, and nothing else', () => {
   const page = reportHtml(reportContent());
   const policy = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(page)![1]!.replaceAll('&#39;', "'");
-  const part = (tag: string): string => new RegExp(`<${tag}>([^]*?)</${tag}>`).exec(page)![1]!;
+  const part = (tag: string): string => new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(page)![1]!;
   const hash = (tag: string): string => `'sha256-${createHash('sha256').update(part(tag)).digest('base64')}'`;
   expect(policy.split('; ')).toEqual([
     "default-src 'none'",

@@ -11,9 +11,30 @@ function found(original: string, patched: string): string[] {
 const call = (name: string, body: string): string => `static int ${name}(struct a *x)\n{\n${body}\n\treturn 0;\n}\n`;
 
 test('a lock that the caller gives back from now on', () => {
-  const before = `${call('f', 'spin_lock(&x->lock);\nspin_unlock(&x->lock);')}${call('g', 'f(x);')}`;
-  const after = `${call('f', 'spin_lock(&x->lock);')}${call('g', 'f(x);\nspin_unlock(&x->lock);')}`;
+  const before = `${call('f', 'mutex_lock(&x->lock);\nmutex_unlock(&x->lock);')}${call('g', 'a(x);')}`;
+  const after = `${call('f', 'mutex_lock(&x->lock);')}${call('g', 'a(x);\nmutex_unlock(&x->lock);')}`;
   expect(found(before, after)).toEqual(['lock-side-moved &x->lock: f g']);
+  // nobody moves to the other side who holds a lock with which he may not sleep
+  expect(found(before.replaceAll('mutex_', 'spin_'), after.replaceAll('mutex_', 'spin_'))).toEqual([]);
+});
+
+test('within one call nobody moves: halves that go to a caller, or come from it, when nobody else calls', () => {
+  const all = 'mutex_lock(&x->lock);\nmutex_unlock(&x->lock);';
+  const f = call('f', all);
+  const half = call('f', 'mutex_lock(&x->lock);');
+  const g = (body: string): string => call('g', body);
+  const unlocked = 'f(x);\nmutex_unlock(&x->lock);';
+  expect(found(`${f}${g('f(x);')}`, `${half}${g(unlocked)}`)).toEqual([]);
+  // another caller, and it may be in the middle
+  expect(found(`${f}${g('f(x);')}${call('h', 'f(x);')}`, `${half}${g(unlocked)}${call('h', 'f(x);')}`)).toEqual([
+    'lock-side-moved &x->lock: f g',
+  ]);
+  // callers in other files
+  const seen = (text: string): string => text.replace('static int f(', 'int f(');
+  expect(found(seen(`${f}${g('f(x);')}`), seen(`${half}${g(unlocked)}`))).toEqual(['lock-side-moved &x->lock: f g']);
+  // a reference that is dropped a little later, by what the function hands on
+  const drop = call('end', 'dst_release(x);');
+  expect(found(call('f', 'dst_release(x);'), `${drop}${call('f', 'call_rcu(&x->rcu, end);')}`)).toEqual([]);
 });
 
 test('near misses: a lock put around more, taken in a new place and given back there, another kind of it', () => {
@@ -44,5 +65,20 @@ test('both places are named, each in the source that has it', () => {
   expect(finding?.spots).toEqual([
     { file: 'a.c', line: 3, side: 'original', what: 'f() does neither; before it gave back' },
     { file: 'a.c', line: 8, side: 'patched', what: 'g() gives back; before it did neither' },
+  ]);
+});
+
+test('who ignored the value goes on as before: that is a note', () => {
+  const fn = (head: string, body: string): string => `${head}(struct a *x)\n{\n${body}\n}\n`;
+  const user = (body: string): string => fn('static int user', body);
+  const f = (body: string): string => fn('static int f', body);
+  const codes = (before: string, after: string): string[] =>
+    behaviourOf([{ path: 'a.c', original: before, patched: after }]).map(({ code, severity }) => `${code} ${severity}`);
+  const ignoring = user('f(x);\nreturn 0;');
+  expect(codes(f('return 0;') + ignoring, f('return x ? 0 : -EIO;') + ignoring)).toEqual(['return-ignored note']);
+  const asking = user('int y = f(x);\nif (y)\n\treturn 1;\nreturn 0;');
+  const positive = 'if (x->a)\n\treturn 1;\nreturn 0;';
+  expect(codes(f(positive) + asking, f(`if (!x)\n\treturn -EIO;\n${positive}`) + asking)).toEqual([
+    'return-changed warning',
   ]);
 });

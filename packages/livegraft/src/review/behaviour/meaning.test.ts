@@ -6,7 +6,7 @@ const fn = (head: string, body: string): string => `${head}(struct a *x)\n{\n${b
 /** What is found, as `name: value; callers`. */
 function found(original: string, patched: string): string[] {
   return behaviourOf([{ path: 'a.c', original, patched }])
-    .filter(({ code }) => code === 'return-changed')
+    .filter(({ code }) => code.startsWith('return-'))
     .map(({ data }) => `${String(data?.['name'])}: ${String(data?.['returned'])}; ${String(data?.['callers'])}`);
 }
 

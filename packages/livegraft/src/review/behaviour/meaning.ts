@@ -84,6 +84,8 @@ function newIn(was: Convention, now: Convention): readonly Returned[] {
   return [...found.values()];
 }
 
+const ignores = 'ignores it';
+
 /** In words, what a caller makes of a value that it does not expect; undefined where it gets along with it. */
 function misunderstood({ kind, text }: Returned, use: Use, was: Convention): string | undefined {
   const kinds = new Set(was.returns.map((each) => each.kind));
@@ -91,7 +93,7 @@ function misunderstood({ kind, text }: Returned, use: Use, was: Convention): str
     case 'error':
       if (use.codes.includes(text)) return `asks for ${text}, which this function did not return before`;
       if (kinds.has('error') || kinds.has('unknown')) return undefined;
-      if (use.how === 'ignored') return kinds.has('positive') ? undefined : 'ignores it';
+      if (use.how === 'ignored') return kinds.has('positive') ? undefined : ignores;
       if (!kinds.has('positive') || use.asksSign || use.how === 'passed-on') return undefined;
       return use.asksTruth ? 'takes it for true' : undefined;
     case 'positive':
@@ -116,7 +118,9 @@ export function meaningFindings(source: ChangedSource): Diagnostic[] {
     const callers = [...new Set(uses.map((use) => `${use.function}() ${use.takesItFor}`))];
     const unseen = visible ? 'Callers in other files were not looked at' : '';
     const old = instead === undefined ? '' : `It was ${instead.text} before, and callers that stay ask for that`;
-    return say.returnChanged({
+    // who ignored what it returned goes on as before: worth knowing, not more
+    const isIgnored = uses.length > 0 && uses.every(({ takesItFor }) => takesItFor === ignores);
+    return (isIgnored ? say.returnIgnored : say.returnChanged)({
       file,
       name,
       returned: returned.text,

@@ -1,9 +1,11 @@
 /**
  * Locks and references that one function takes and another gives back. While tasks move, such a pair can be split: taken by the old code,
- * given back (or not) by the new. A task between the two has neither on its stack, so the kernel sees no reason to wait for it.
+ * given back (or not) by the new. A task between the two has neither on its stack, so the kernel sees no reason to wait for it. That takes two
+ * calls: within one call of a replaced function the task cannot move (`within.ts`), and none moves that holds a lock with which it may not sleep.
  */
 import type { Declaration } from '../../patch/declarations.ts';
 import { callsIn } from './calls.ts';
+import { isWithinOneCall } from './within.ts';
 
 /** What a function does with one lock or kind of reference, by its text. */
 export type Side = 'neither' | 'takes' | 'gives' | 'both';
@@ -20,17 +22,21 @@ export interface ChangedSide {
   readonly side: 'original' | 'patched';
 }
 
-const locks: readonly (readonly [takes: RegExp, gives: RegExp])[] = [
+/** Whoever holds one of these runs on, on its processor, until it gives it back (without PREEMPT_RT). */
+const spinning: readonly (readonly [takes: RegExp, gives: RegExp])[] = [
   [/^(raw_)?spin_(try)?lock(_irq|_irqsave|_bh|_nested)?$/, /^(raw_)?spin_unlock(_irq|_irqrestore|_bh)?$/],
-  [/^mutex_(try)?lock(_nested|_interruptible|_killable|_io)?$/, /^mutex_unlock$/],
   [/^(raw_)?read_(try)?lock(_irq|_irqsave|_bh)?$/, /^(raw_)?read_unlock(_irq|_irqrestore|_bh)?$/],
   [/^(raw_)?write_(try)?lock(_irq|_irqsave|_bh)?$/, /^(raw_)?write_unlock(_irq|_irqrestore|_bh)?$/],
+];
+
+const sleeping: readonly (readonly [takes: RegExp, gives: RegExp])[] = [
+  [/^mutex_(try)?lock(_nested|_interruptible|_killable|_io)?$/, /^mutex_unlock$/],
   [/^down(_trylock|_interruptible|_killable|_timeout)?$/, /^up$/],
   [/^down_read(_trylock|_interruptible|_killable|_nested)?$/, /^up_read$/],
   [/^down_write(_trylock|_killable|_nested)?$/, /^up_write$/],
   [/^inode_(try)?lock(_nested)?$/, /^inode_unlock$/],
   [/^mmap_(read|write)_(try)?lock(_killable)?$/, /^mmap_(read|write)_unlock$/],
-  [/^(lock_sock|lock_sock_nested|bh_lock_sock)$/, /^(release_sock|bh_unlock_sock)$/],
+  [/^lock_sock(_nested)?$/, /^release_sock$/],
   [/^rtnl_(try)?lock(_killable)?$/, /^rtnl_unlock$/],
   [
     /^(device|folio|console|buffer)_(try)?lock$|^(lock_page|trylock_page|lock_buffer)$/,
@@ -44,11 +50,19 @@ const references: readonly (readonly [name: string, takes: RegExp, gives: RegExp
   ['kobject_get/kobject_put', /^kobject_get$/, /^kobject_put$/],
   ['dev_hold/dev_put', /^(dev_hold|netdev_hold|dev_get_by_\w+)$/, /^(dev_put|netdev_put)$/],
   ['sock_hold/sock_put', /^sock_hold$/, /^(__)?sock_put$/],
-  ['dget/dput', /^(dget|dget_parent|d_find_alias)$/, /^dput$/],
+  [
+    'dget/dput',
+    /^(dget|dget_parent|d_find_alias|d_alloc\w*|lookup_one\w*|kern_path_(locked|parent|create))$/,
+    /^dput$/,
+  ],
   ['iget/iput', /^(ihold|igrab|iget\w*)$/, /^iput$/],
   ['fget/fput', /^(fget|fget_raw|get_file)$/, /^fput$/],
   ['mmget/mmput', /^(mmget|mmget_not_zero|get_task_mm)$/, /^mmput(_async)?$/],
-  ['get_task_struct/put_task_struct', /^get_task_struct$/, /^put_task_struct$/],
+  [
+    'get_task_struct/put_task_struct',
+    /^(get_task_struct|get_proc_task|get_pid_task|find_get_task_by_vpid)$/,
+    /^put_task_struct$/,
+  ],
   ['get_page/put_page', /^(get_page|folio_get)$/, /^(put_page|folio_put)$/],
   ['module_get/module_put', /^(try_module_get|__module_get)$/, /^module_put$/],
   ['dst_hold/dst_release', /^(dst_hold|dst_clone)$/, /^dst_release$/],
@@ -72,7 +86,7 @@ function sidesOf(declaration: Declaration): ReadonlyMap<string, Used> {
     found.set(`${what} ${name}`, { ...known, ...(takes ? { takes: true } : { gives: true }) });
   };
   for (const call of callsIn(declaration)) {
-    const lock = lockCall(call.name);
+    const lock = sideOfCall(call.name, sleeping);
     if (lock !== undefined)
       add('lock', call.arguments[0] ?? call.name.replace(/_(try)?(un)?lock.*/, ''), lock === 'takes', call.line);
     for (const [name, takes, gives] of references) {
@@ -85,11 +99,12 @@ function sidesOf(declaration: Declaration): ReadonlyMap<string, Used> {
 
 /** What a call does to a lock, by its name. */
 export function lockCall(name: string): 'takes' | 'gives' | undefined {
-  for (const [takes, gives] of locks) {
-    if (takes.test(name)) return 'takes';
-    if (gives.test(name)) return 'gives';
-  }
-  return undefined;
+  return sideOfCall(name, sleeping) ?? sideOfCall(name, spinning);
+}
+
+function sideOfCall(name: string, of: typeof sleeping): 'takes' | 'gives' | undefined {
+  const found = of.find(([takes, gives]) => takes.test(name) || gives.test(name));
+  return found && (found[0].test(name) ? 'takes' : 'gives');
 }
 
 function sideOf(used: Used | undefined): Side {
@@ -115,7 +130,12 @@ export function changedSides(
       return [{ what, name: key.slice(what.length + 1), function: name, before: from, after: to, line, side }];
     });
   });
-  return changes.filter((change) => change.what === 'lock' || isSplit(change, changes));
+  return changes.filter((change) => {
+    const same = changes.filter(({ what, name }) => what === change.what && name === change.name);
+    // what one function alone does otherwise has its other half where it is not seen, in the call that it is part of
+    if (same.length === 1 || isWithinOneCall(same, before, after)) return false;
+    return change.what === 'lock' || isSplit(change, changes);
+  });
 }
 
 /** A reference that one function alone takes or gives more often is how leaks are mended; a pair that moves has two ends. */
