@@ -15,14 +15,27 @@ export interface Reviewed {
   readonly review: Pick<Review, 'functions' | 'data' | 'types'>;
 }
 
-/** Throws LivegraftError with all findings that stop a build (exit 4). */
+/** All findings that stop a build (exit 4); what else was found is there for who wants to know all of it at once. */
+export class ReviewRefused extends LivegraftError {
+  readonly besides: readonly Diagnostic[];
+
+  constructor(stops: readonly [Diagnostic, ...Diagnostic[]], besides: readonly Diagnostic[]) {
+    super(...stops);
+    this.besides = besides;
+  }
+}
+
+/** Throws ReviewRefused. */
 export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
   const types = reviewTypes(subject);
   const data = reviewData(subject);
   const [behaviour, leaving] = await Promise.all([reviewBehaviour(subject), reviewLeaving(subject)]);
   const findings = [types, behaviour, leaving, data].flatMap((part) => part.findings);
   const [first, ...more] = findings.filter(({ severity }) => severity === 'error');
-  if (first !== undefined) throw new LivegraftError(first, ...more);
+  if (first !== undefined) {
+    const besides = findings.filter(({ severity }) => severity !== 'error');
+    throw new ReviewRefused([first, ...more], besides.toSorted(byWeight));
+  }
   return {
     findings,
     review: { functions: reviewFunctions(subject, leaving.byFunction), data: data.data, types: types.types },
@@ -30,6 +43,7 @@ export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
 }
 
 const weight: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 2 };
+const byWeight = (a: Diagnostic, b: Diagnostic): number => weight[a.severity] - weight[b.severity];
 
 /**
  * @param findings of all stages of the build
@@ -49,6 +63,6 @@ export function writtenReview(
           state: 'judgement',
           sentence: `${open === 1 ? 'One finding needs' : `${open} findings need`} your judgement.`,
         };
-  const sorted = findings.toSorted((a, b) => weight[a.severity] - weight[b.severity]);
+  const sorted = findings.toSorted(byWeight);
   return { schema: 1, name, module, verdict, findings: sorted.map(stated), ...review };
 }
