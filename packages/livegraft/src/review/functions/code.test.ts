@@ -15,10 +15,7 @@ const cold = (bytes: readonly number[]): Lines => ({
 /** The parts of f, a row a line: `=` the same, else what each side has. */
 function shown(original: Lines, patched: Lines) {
   const diff = diffObjects('unit.c', object(original), object(patched));
-  return codeOf(
-    diff,
-    diff.functions.find(({ name }) => name === 'f'),
-  ).map(({ name, rows }) => [
+  return codeOf(diff, diff.functions.find(({ name }) => name === 'f')!).map(({ name, rows }) => [
     name,
     ...rows.map(({ same, before, after }) => {
       const side = (one: typeof before): string => (one === undefined ? '.' : `${one.offset} ${one.bytes} ${one.text}`);
