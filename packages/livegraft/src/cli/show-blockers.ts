@@ -9,14 +9,17 @@ const few = 12;
 /** So many are named of those who share a reason. */
 const fewNames = 4;
 
-export interface BlockersView {
+export interface BlockersView extends HeldView {
   readonly patch: string;
   readonly target: 0 | 1;
-  readonly blockers: readonly Blocker[];
   /** Tasks of the machine. */
   readonly tasks: number;
   /** Seconds since the transition began, if known. */
   readonly seconds?: number;
+}
+
+export interface HeldView {
+  readonly blockers: readonly Blocker[];
   readonly uptime: number;
 }
 
@@ -28,7 +31,11 @@ export interface Screen {
 
 /** On a screen, no longer than it: what is cut is counted. With `verbose` everything. */
 export function blockersText(view: BlockersView, style: Style, verbose: boolean, screen?: Screen): string {
-  const head = headline(view, style);
+  return heldText(headline(view, style), view, style, verbose, screen);
+}
+
+/** The same under a headline of another kind. */
+export function heldText(head: string, view: HeldView, style: Style, verbose: boolean, screen?: Screen): string {
   if (verbose) return join(head, oneByOne(view, style, true), adviceFor(view), style);
   // the shell's next line needs one, too
   const room = screen === undefined ? Number.POSITIVE_INFINITY : screen.rows - 1;
@@ -74,7 +81,7 @@ function headline({ patch, target, blockers, tasks, seconds }: BlockersView, sty
   return `${style(['yellow', 'bold'], `${patch} ${what}`)}${lasting}: ${left}`;
 }
 
-function oneByOne({ blockers, uptime }: BlockersView, style: Style, stacks: boolean): string[] {
+function oneByOne({ blockers, uptime }: HeldView, style: Style, stacks: boolean): string[] {
   const rows = blockers.map(({ task, since, text }) => [
     task === undefined ? 'idle' : String(task.tid),
     printable(task?.comm ?? ''),
@@ -158,7 +165,7 @@ function printable(name: string): string {
  * Each thing once, waiting first, the last resort last. What concerns one task names it, unless it is the only one; all that `wake` brings through
  * is one line.
  */
-function adviceFor({ blockers }: BlockersView): string[] {
+function adviceFor({ blockers }: HeldView): string[] {
   const lines = new Map<string, { readonly rank: number; readonly who: Blocker[]; readonly calls: Set<string> }>();
   for (const blocker of blockers)
     for (const each of blocker.advice) {

@@ -14,9 +14,18 @@ export function showDiagnostics(
 ): void {
   const width = Math.min(stream.columns ?? 100, 120);
   const shown = all ? diagnostics : diagnostics.slice(0, most);
-  for (const diagnostic of shown) stream.write(`${formatDiagnostic(diagnostic, width, style)}\n`);
+  for (const diagnostic of shown) stream.write(`${onScreen(formatDiagnostic(diagnostic, width, style), stream)}\n`);
   const hidden = diagnostics.length - shown.length;
   if (hidden > 0) stream.write(`… and ${hidden} more; --verbose shows all\n`);
+}
+
+/** A terminal would break what is laid out in the middle of words; a file or a pipe gets it as it is. */
+function onScreen(text: string, { columns }: Pick<WriteStream, 'columns'>): string {
+  if (columns === undefined) return text;
+  return text
+    .split('\n')
+    .map((line) => fold(line, Math.max(20, columns)))
+    .join('\n');
 }
 
 export function formatDiagnostic(

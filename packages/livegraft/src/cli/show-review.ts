@@ -5,100 +5,147 @@ import { Exit } from '../diagnostics/diagnostic.ts';
 import { align } from '../support/align.ts';
 import type { Session } from './command.ts';
 import { formatDiagnostic } from './show-diagnostic.ts';
-import { fold, plural, table } from './text.ts';
+import { fold, plural, wrap } from './text.ts';
 
 type Screen = Pick<Session, 'print' | 'style' | 'verbose' | 'columns'>;
 
 export function showReview(manifest: Manifest, review: Review, screen: Screen): void {
   const { print, style, columns } = screen;
-  const width = Math.min(columns, 120);
+  const width = widthOf(screen);
   const colour = review.verdict.state === 'clear' ? 'green' : 'yellow';
-  print(
-    fold(
-      `${style('bold', review.name)} for ${manifest.kernel.release}: ${style(colour, review.verdict.sentence)}`,
-      width,
-    ),
-  );
+  print(style('bold', fold(`${manifest.name} for ${manifest.kernel.release}`, width)));
+  print(style(colour, wrap(review.verdict.sentence, width)));
   for (const finding of review.findings) print(`\n${formatDiagnostic({ ...finding, exit: Exit.done }, width, style)}`);
-  print(`\n${style('bold', plural(review.functions.length, 'function'))} replaced`);
+  print(`\n${style('bold', `${plural(review.functions.length, 'function')} replaced`)}`);
   for (const each of review.functions) showFunction(each, manifest, screen);
   if (review.data.length > 0) {
     print(`\n${style('bold', 'Data that comes along')}`);
-    print(
-      table(
-        review.data.map(({ name, kind, size, initial, fate }) => [`  ${name}`, kind, `${size} bytes`, initial, fate]),
-      ),
-    );
+    for (const { name, kind, size, initial, fate } of review.data) {
+      print(fold(`  ${name}: ${kind}, ${plural(size, 'byte')}, at first ${initial}`, width));
+      print(fold(`    ${fate}`, width));
+    }
   }
   if (review.types.length > 0) {
     print(`\n${style('bold', 'Types that change')}`);
     for (const { kind, name, before, after, accepted } of review.types) {
-      print(`  ${kind} ${name}: ${before.text} → ${after.text}`);
-      if (accepted !== undefined) print(`    the author says: ${accepted}`);
+      print(fold(`  ${kind} ${name}: ${before.text} → ${after.text}`, columns));
+      if (accepted !== undefined) print(fold(`    the author says: ${accepted}`, width));
     }
   }
 }
 
+/** Text that is read in lines, not in columns, is no wider. */
+function widthOf({ columns }: Screen): number {
+  return Math.min(columns, 120);
+}
+
 function showFunction(review: FunctionReview, { functions }: Manifest, screen: Screen): void {
-  const { print, style, verbose, columns } = screen;
-  const { name, object, unit, source, code, references, companions, leaving } = review;
+  const { print, style, verbose } = screen;
+  const { name, object, unit, source, code, leaving } = review;
   const described = functions.find((each) => each.name === name && each.unit === unit && each.object === object);
-  const size = described === undefined ? '' : `  ${described.oldSize} → ${described.newSize} bytes`;
   const differing = code.flatMap(({ rows }) => rows).filter(({ same }) => !same).length;
-  const where = object === 'vmlinux' ? '' : ` [${object}]`;
-  print(`\n  ${style('bold', name)}${where}${size}, ${plural(differing, 'line')} of machine code differ`);
-  const lines = [
-    described?.why,
-    ...leaving.map(({ text }) => text),
-    `refers to ${count(references, 'klp')} by livepatch symbol, ${count(references, 'export')} exported, ${count(references, 'own')} of its own`,
-    companions.length === 0
-      ? undefined
-      : `came along: ${companions.map(({ section, entries }) => `${section} (${entries})`).join(', ')}`,
+  const facts = [
+    ...(described === undefined ? [] : [`${described.oldSize} → ${described.newSize} bytes`]),
+    `${plural(differing, 'instruction')} ${differing === 1 ? 'differs' : 'differ'}`,
   ];
-  for (const line of lines) if (line !== undefined) print(fold(`    ${line}`, columns));
+  const width = widthOf(screen);
+  print(`\n${fold(`  ${style('bold', `${name}${inModule(object)}`)}: ${facts.join(', ')}`, width)}`);
+  const lines = [described?.why, ...leaving.map(({ text }) => text), ...(verbose ? surroundings(review) : [])];
+  for (const line of lines) if (line !== undefined) print(fold(`    ${line}`, width));
   if (verbose) {
     for (const pair of source) showSource(pair, screen);
     for (const part of code) showCode(part, screen);
   }
 }
 
-function count(references: FunctionReview['references'], how: string): number {
-  return references.filter((each) => each.how === how).length;
+/** What the new code refers to, by who resolves it, and what came along. */
+function surroundings({ references, companions }: FunctionReview): string[] {
+  const of = (how: FunctionReview['references'][number]['how'], words: string): string[] => {
+    const named = references
+      .filter((each) => each.how === how)
+      .map(
+        ({ name, object = 'vmlinux', position = 0 }) =>
+          `${name}${position > 0 ? `,${position}` : ''}${inModule(object)}`,
+      );
+    return named.length === 0 ? [] : [`${words}: ${named.join(', ')}`];
+  };
+  const tables = companions.map(({ section, entries }) => `${section} (${entries})`);
+  return [
+    ...of('klp', 'resolved by the livepatch core'),
+    ...of('export', 'resolved by the module loader'),
+    ...of('own', 'in the livepatch itself'),
+    ...(tables.length === 0 ? [] : [`came along: ${tables.join(', ')}`]),
+  ];
 }
 
-function showSource({ kind, name, before, after }: SourcePair, { print, style }: Screen): void {
+function inModule(object: string): string {
+  return object === 'vmlinux' ? '' : ` [${object}]`;
+}
+
+/** Lines that are the same, shown around those that differ. */
+const context = 3;
+/** A function that did not change itself is shown whole up to here. */
+const short = 16;
+
+function showSource({ kind, name, before, after }: SourcePair, screen: Screen): void {
   const one = after ?? before!;
-  print(style('dim', `    ${kind} ${name}: ${one.file}:${one.line}${after === undefined ? ' (gone)' : ''}`));
   const [old, now] = [before?.lines ?? [], after?.lines ?? []];
   const line = (sign: string, number: number, text: string): string =>
     `    ${sign} ${String(number).padStart(5)}  ${text.replaceAll('\t', '        ')}`.trimEnd();
-  for (const [i, j] of align(old.length, now.length, (i, j) => old[i] === now[j])) {
-    if (i !== undefined && j !== undefined && old[i] === now[j]) {
-      print(line(' ', after!.line + j, now[j]!));
-      continue;
-    }
-    if (i !== undefined) print(style('red', line('-', before!.line + i, old[i]!)));
-    if (j !== undefined) print(style('green', line('+', after!.line + j, now[j]!)));
-  }
+  const rows = align(old.length, now.length, (i, j) => old[i] === now[j]);
+  const lines = rows.map(([i, j]): Line => {
+    if (i !== undefined && j !== undefined && old[i] === now[j]) return line(' ', after!.line + j, now[j]!);
+    return {
+      before: i === undefined ? undefined : line('-', before!.line + i, old[i]!),
+      after: j === undefined ? undefined : line('+', after!.line + j, now[j]!),
+    };
+  });
+  const asBefore = lines.every((each) => typeof each === 'string');
+  const note = after === undefined ? ' (gone)' : asBefore ? ' (its own text is the same)' : '';
+  screen.print(screen.style('dim', fold(`    ${kind} ${name}: ${one.file}:${one.line}${note}`, screen.columns)));
+  const whole = asBefore && lines.length <= short;
+  const behind = behindComment(one.lines);
+  const head = rows.findIndex(([i, j]) => (after === undefined ? i : j) === behind);
+  showLines(lines, (n) => whole || n === head || n === head + 1, screen);
 }
 
-/** Rows that are the same, shown around those that differ. */
-const context = 2;
+/** The comment above a declaration is not its head. */
+function behindComment(lines: readonly string[]): number {
+  return /^\s*\/\*/.test(lines[0] ?? '') ? lines.findIndex((line) => line.includes('*/')) + 1 : 0;
+}
 
-function showCode({ name, rows }: FunctionReview['code'][number], { print, style }: Screen): void {
-  print(style('dim', `    machine code of ${name}`));
-  const near = rows.map((_, i) => rows.slice(Math.max(0, i - context), i + context + 1).some(({ same }) => !same));
-  for (const [i, { same, before, after }] of rows.entries()) {
-    if (near[i] !== true) {
-      if (near[i - 1] === true) print(style('dim', '      …'));
+function showCode({ name, rows }: FunctionReview['code'][number], screen: Screen): void {
+  const line = (sign: string, { offset, text }: NonNullable<(typeof rows)[number]['before']>): string =>
+    `    ${sign} ${`+0x${offset.toString(16)}`.padStart(7)}  ${text}`;
+  screen.print(screen.style('dim', `    machine code of ${name}`));
+  const lines = rows.map(({ same, before, after }): Line => {
+    if (same) return line(' ', after!);
+    return { before: before && line('-', before), after: after && line('+', after) };
+  });
+  showLines(lines, () => false, screen);
+}
+
+/** The same on both sides, or what each side has in this place. */
+type Line = string | { readonly before: string | undefined; readonly after: string | undefined };
+
+/** As a unified diff has them: of what differs first the old, then the new; dots for what is left out. @param always what is not left out */
+function showLines(lines: readonly Line[], always: (index: number) => boolean, { print, style }: Screen): void {
+  const differs = lines.map((line) => typeof line !== 'string');
+  let left = false;
+  for (let n = 0; n < lines.length; n++) {
+    const line = lines[n]!;
+    if (typeof line !== 'string') {
+      const end = differs.indexOf(false, n);
+      const block = lines.slice(n, end < 0 ? lines.length : end).filter((each) => typeof each !== 'string');
+      for (const { before } of block) if (before !== undefined) print(style('red', before));
+      for (const { after } of block) if (after !== undefined) print(style('green', after));
+      n += block.length - 1;
+      left = false;
       continue;
     }
-    const line = (sign: string, { offset, text }: NonNullable<typeof before>): string =>
-      `    ${sign} ${`+0x${offset.toString(16)}`.padStart(7)}  ${text}`;
-    if (same) print(style('dim', line(' ', after!)));
-    else {
-      if (before !== undefined) print(style('red', line('-', before)));
-      if (after !== undefined) print(style('green', line('+', after)));
-    }
+    const near = always(n) || differs.slice(Math.max(0, n - context), n + context + 1).includes(true);
+    if (near) print(line);
+    else if (!left) print(style('dim', '      …'));
+    left = !near;
   }
 }

@@ -6,9 +6,13 @@ import { type Frame, showFrame } from './stacks.ts';
 import { restartsIn } from './syscalls.ts';
 import { signalAfter, type TransitionTimes } from './transition-log.ts';
 
-export interface Circumstances {
+export interface Circumstances extends Surroundings {
   readonly patch: string;
   readonly target: 0 | 1;
+}
+
+/** What matters whether or not there is a transition yet. */
+export interface Surroundings {
   readonly inPatch: InPatch;
   readonly times: TransitionTimes | undefined;
   /** Seconds now. */
@@ -22,10 +26,16 @@ interface Verdict {
 }
 
 export function judge(evidence: Evidence, circumstances: Circumstances): Blocker {
+  const found = foresee(evidence, circumstances);
+  return { ...found, advice: [...found.advice, ...lastResort(circumstances)] };
+}
+
+/** The same where nothing is loaded yet that could be taken back. */
+export function foresee(evidence: Evidence, surroundings: Surroundings): Blocker {
   const { task, frames } = evidence;
-  const where = frames.find((frame) => circumstances.inPatch(frame) !== undefined);
-  const { reason, text, advice } = verdictOf(evidence, where, circumstances);
-  const since = reason === 'running' || reason === 'vcpu' ? circumstances.times?.began : evidence.lastRan;
+  const where = frames.find((frame) => surroundings.inPatch(frame) !== undefined);
+  const { reason, text, advice } = verdictOf(evidence, where, surroundings);
+  const since = reason === 'running' || reason === 'vcpu' ? surroundings.times?.began : evidence.lastRan;
   return {
     task,
     kind: task.kernelThread ? 'kernel-thread' : 'user',
@@ -34,7 +44,7 @@ export function judge(evidence: Evidence, circumstances: Circumstances): Blocker
     ...(where === undefined ? {} : { where }),
     frames,
     ...(since === undefined ? {} : { since }),
-    advice: [...advice, ...lastResort(circumstances)],
+    advice,
   };
 }
 
@@ -44,7 +54,7 @@ export function lastResort({ patch, target }: Pick<Circumstances, 'patch' | 'tar
 }
 
 /** The strongest obstacle first: what makes a task stay is told before the function that it stays in. */
-function verdictOf(evidence: Evidence, where: Frame | undefined, circumstances: Circumstances): Verdict {
+function verdictOf(evidence: Evidence, where: Frame | undefined, surroundings: Surroundings): Verdict {
   const { task, frames, foreign, hypervisor } = evidence;
   const { state } = task;
   const at = where === undefined ? '' : ` in ${place(where)}`;
@@ -55,8 +65,8 @@ function verdictOf(evidence: Evidence, where: Frame | undefined, circumstances: 
   if (state === 'R') return running(evidence, where, at);
   if (evidence.frozenBy !== undefined || has(frames, '__refrigerator')) return frozen(evidence, at);
   if (state === 'D' && isVfork(frames)) return vfork(evidence, at);
-  if (where !== undefined) return state === 'D' ? uninterruptible(at) : asleep(evidence, where, at, circumstances);
-  if (foreign !== undefined) return unreliable(evidence, foreign, circumstances);
+  if (where !== undefined) return state === 'D' ? uninterruptible(at) : asleep(evidence, where, at, surroundings);
+  if (foreign !== undefined) return unreliable(evidence, foreign, surroundings);
   return {
     reason: 'next-look',
     text: 'sleeps outside of all functions of the patch, and moves when the kernel looks next, once a second',
@@ -64,8 +74,8 @@ function verdictOf(evidence: Evidence, where: Frame | undefined, circumstances: 
   };
 }
 
-function asleep(evidence: Evidence, where: Frame, at: string, circumstances: Circumstances): Verdict {
-  const perhaps = circumstances.inPatch(where) === 'perhaps' ? ', or in another function of that name and size' : '';
+function asleep(evidence: Evidence, where: Frame, at: string, surroundings: Surroundings): Verdict {
+  const perhaps = surroundings.inPatch(where) === 'perhaps' ? ', or in another function of that name and size' : '';
   const below = evidence.foreign === undefined ? '' : `, below ${foreignWords(evidence.foreign)}`;
   return {
     reason: 'in-function',
@@ -74,7 +84,7 @@ function asleep(evidence: Evidence, where: Frame, at: string, circumstances: Cir
       ? [
           `wait: the kernel wakes kernel threads that sleep interruptibly after about ${signalAfter} s, and again every ${signalAfter} s`,
         ]
-      : [kernelSignal(circumstances), wakeAdvice(evidence)],
+      : [kernelSignal(surroundings), wakeAdvice(evidence)],
   };
 }
 
@@ -88,7 +98,7 @@ function wakeAdvice({ task, call, frames, tracer }: Evidence): string {
     : `wake it: livegraft wake --task ${task.tid}, but ${call.name} may show it: ${call.because ?? 'it is not restarted'}`;
 }
 
-function kernelSignal({ times, uptime }: Circumstances): string {
+function kernelSignal({ times, uptime }: Surroundings): string {
   if (times?.signalled !== undefined)
     return `wait: the kernel has signalled it ${Math.round(uptime - times.signalled)} s ago, and does so every ${signalAfter} s`;
   const remaining = times === undefined ? undefined : Math.round(times.began + signalAfter - uptime);
@@ -156,7 +166,7 @@ function foreignWords({ kind, frame, inner, owners }: ForeignCode): string {
 }
 
 /** Taking the foreign code away changes nothing for those below it: their stack stays as it is until they return. */
-function unreliable(evidence: Evidence, foreign: ForeignCode, circumstances: Circumstances): Verdict {
+function unreliable(evidence: Evidence, foreign: ForeignCode, surroundings: Surroundings): Verdict {
   const { task } = evidence;
   const { kind, owners } = foreign;
   const holders = owners.flatMap(({ processes }) => processes.map(({ pid, comm }) => `${comm} (${pid})`)).join(', ');
@@ -174,7 +184,7 @@ function unreliable(evidence: Evidence, foreign: ForeignCode, circumstances: Cir
     text: `sleeps below ${foreignWords(foreign)}; the kernel does not trust such a stack`,
     advice: [
       'wait: it moves when it leaves that function, or returns to user space',
-      ...(task.kernelThread || task.state === 'D' ? [] : [kernelSignal(circumstances), wakeAdvice(evidence)]),
+      ...(task.kernelThread || task.state === 'D' ? [] : [kernelSignal(surroundings), wakeAdvice(evidence)]),
       remove,
     ],
   };

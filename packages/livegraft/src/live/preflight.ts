@@ -53,7 +53,18 @@ function planned(livepatches: readonly Livepatch[], bundles: readonly Bundle[]):
   );
 }
 
-function aboutKernel({ manifest, path }: Bundle, kernel: RunningKernel, roots: HostRoots): Diagnostic[] {
+/** @param what the bundle, or what would be one */
+export function aboutKernel(
+  {
+    manifest,
+    path,
+  }: {
+    readonly path: string;
+    readonly manifest: { readonly kernel: Pick<Bundle['manifest']['kernel'], 'release' | 'buildId'> };
+  },
+  kernel: RunningKernel,
+  roots: HostRoots,
+): Diagnostic[] {
   const { release, buildId } = manifest.kernel;
   if (kernel.buildId === undefined) {
     return [say.kernelUnnamed({ path: join(roots.sys, 'kernel/notes'), expected: `${release} (${buildId})` })];

@@ -16,7 +16,17 @@ export interface Reviewed {
   readonly review: Pick<Review, 'functions' | 'added' | 'data' | 'types'>;
 }
 
-/** Throws LivegraftError with all findings that stop a build (exit 4). */
+/** All findings that stop a build (exit 4); what else was found is there for who wants to know all of it at once. */
+export class ReviewRefused extends LivegraftError {
+  readonly besides: readonly Diagnostic[];
+
+  constructor(stops: readonly [Diagnostic, ...Diagnostic[]], besides: readonly Diagnostic[]) {
+    super(...stops);
+    this.besides = besides;
+  }
+}
+
+/** Throws ReviewRefused. */
 export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
   const types = reviewTypes(subject);
   const data = reviewData(subject);
@@ -24,7 +34,10 @@ export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
   const found = [types, behaviour, leaving, data].flatMap((part) => part.findings);
   const findings = withExcerpts(found, subject);
   const [first, ...more] = findings.filter(({ severity }) => severity === 'error');
-  if (first !== undefined) throw new LivegraftError(first, ...more);
+  if (first !== undefined) {
+    const besides = findings.filter(({ severity }) => severity !== 'error');
+    throw new ReviewRefused([first, ...more], besides.toSorted(byWeight));
+  }
   return {
     findings,
     review: {
@@ -37,6 +50,7 @@ export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
 }
 
 const weight: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 2 };
+const byWeight = (a: Diagnostic, b: Diagnostic): number => weight[a.severity] - weight[b.severity];
 
 /**
  * @param findings of all stages of the build
@@ -56,6 +70,6 @@ export function writtenReview(
           state: 'judgement',
           sentence: `${open === 1 ? 'One finding needs' : `${open} findings need`} your judgement.`,
         };
-  const sorted = findings.toSorted((a, b) => weight[a.severity] - weight[b.severity]);
+  const sorted = findings.toSorted(byWeight);
   return { schema: 1, name, module, verdict, findings: sorted.map(stated), ...review };
 }

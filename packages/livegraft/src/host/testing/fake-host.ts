@@ -111,7 +111,7 @@ export function moduleLine(name: string, taint = ' (OEK)'): string {
 /** One thread of a process, on a side (-1 no transition), with its stack. */
 export function taskFiles(pid: number, comm: string, patchState: -1 | 0 | 1, stack = ''): FakeFiles {
   const folder = `proc/${pid}/task/${pid}`;
-  const rest = '0 -1 4194304 86 0 0 0 0 0 0 0 20 0 1 0 797 2887680 236 18446744073709551615 1 1 0 0 0 0 0 0 0';
+  const rest = '-1 4194304 86 0 0 0 0 0 0 0 20 0 1 0 797 2887680 236 18446744073709551615 1 1 0 0 0 0 0 0 0';
   return {
     [`${folder}/stat`]: `${pid} (${comm}) S 1 ${pid} ${pid} 0 ${rest} 1 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0\n`,
     [`${folder}/patch_state`]: `${patchState}\n`,

@@ -26,6 +26,16 @@ async function found(name: string, edits: Edits) {
   return manifest.findings.filter(({ code }) => own.test(code));
 }
 
+/** Several edits of one file. */
+function edited(path: string, ...edits: readonly (readonly [before: string, after: string])[]): [string, string] {
+  const text = readFileSync(join(kernel.paths.source, path), 'latin1');
+  const changed = edits.reduce((all, [before, after]) => {
+    if (!all.includes(before)) throw new Error(`${path} has no ${JSON.stringify(before)}`);
+    return all.replace(before, () => after);
+  }, text);
+  return [text, changed];
+}
+
 const signal = '__u64 eventfd_signal(struct eventfd_ctx *ctx, __u64 n)\n{\n';
 const unlink =
   'int simple_unlink(struct inode *dir, struct dentry *dentry)\n{\n\tstruct inode *inode = d_inode(dentry);\n';
@@ -66,7 +76,62 @@ test('a flag, an exported function, a value to callers that stay, two locks, a w
     expect(sourceLine(file, line)).toMatch(/spin_lock|INIT_WORK/);
 });
 
-test('near misses: a limit, a code more, a lock around one that it was around, what is called and not who stores it', async () => {
+test('a lock that the caller gives back from now on, a reference that the caller takes', async () => {
+  const fdget = '\tctx = eventfd_ctx_fileget(f.file);\n';
+  const findings = await found('livegraft_sides', {
+    'fs/timerfd.c': edited(
+      'fs/timerfd.c',
+      ['__timerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);\n', '__timerfd_remove_cancel(ctx);\n'],
+      ['\ttimerfd_remove_cancel(ctx);\n\n', '\ttimerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);\n\n'],
+    ),
+    'fs/eventfd.c': edited(
+      'fs/eventfd.c',
+      ['\tkref_get(&ctx->kref);\n', ''],
+      [fdget, `${fdget}\tif (!IS_ERR(ctx))\n\t\tkref_get(&ctx->kref);\n`],
+    ),
+  });
+  const of = (code: string) => findings.filter((each) => each.code === code);
+  expect(of('lock-side-moved')).toMatchObject([
+    {
+      functions: expect.arrayContaining(['timerfd_remove_cancel', 'timerfd_release']),
+      spots: [
+        { side: 'patched', what: 'timerfd_remove_cancel() takes; before it took and gave back' },
+        { side: 'patched', what: 'timerfd_release() gives back; before it did neither' },
+      ],
+    },
+  ]);
+  expect(of('reference-side-moved')).toMatchObject([
+    {
+      functions: expect.arrayContaining(['eventfd_ctx_fileget', 'eventfd_ctx_fdget']),
+      spots: [{ side: 'patched', what: 'eventfd_ctx_fdget() takes; before it did neither' }, { side: 'original' }],
+    },
+  ]);
+  for (const { file, line } of spotsOf(of('reference-side-moved')[0]!, 'original'))
+    expect(sourceLine(file, line)).toMatch(/kref_get/);
+});
+
+test('near misses: a lock of another kind, two in the order that they have elsewhere, a leak mended in one function, a code more', async () => {
+  const [get, remove] = ['\tkref_get(&ctx->kref);\n', '\ttimerfd_remove_cancel(ctx);\n\n'];
+  const settime = '\tif ((flags & ~TFD_SETTIME_FLAGS) ||\n';
+  const lock = (how: string): string =>
+    `\tspin_lock${how}(&ctx->cancel_lock);\n\t__timerfd_remove_cancel(ctx);\n\tspin_unlock${how}(&ctx->cancel_lock);\n`;
+  const both = ['lock(&ctx->cancel_lock)', 'lock(&cancel_lock)', 'unlock(&cancel_lock)', 'unlock(&ctx->cancel_lock)'];
+  const findings = await found('livegraft_no_sides', {
+    'fs/timerfd.c': edited(
+      'fs/timerfd.c',
+      [lock(''), lock('_irq')],
+      [remove, `${both.map((each) => `\tspin_${each};\n`).join('')}${remove}`],
+      [settime, `\tif (ufd == INT_MAX)\n\t\treturn -EOVERFLOW;\n\n${settime}`],
+    ),
+    'fs/eventfd.c': [
+      get,
+      `${get}\tif (ctx->id < 0) {\n\t\tkref_put(&ctx->kref, eventfd_free);\n\t\treturn ERR_PTR(-EINVAL);\n\t}\n`,
+    ],
+  });
+  expect(findings.filter(({ code }) => code !== 'exported-changed')).toEqual([]);
+});
+
+test('near misses: a limit, a flag that goes, what is called and not who stores it', async () => {
   const poll = '\tpoll_wait(file, &ctx->wqh, wait);\n';
   const remove = 'static void __timerfd_remove_cancel(struct timerfd_ctx *ctx)\n{\n';
   const fsync = 'static void aio_fsync_work(struct work_struct *work)\n{\n';

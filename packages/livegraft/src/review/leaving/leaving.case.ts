@@ -101,7 +101,7 @@ test('loops that are never left, the way out, interrupts, idle tasks, what is ca
   });
 });
 
-test('near misses: a mutex, memory, a thread that ends by itself', async () => {
+test('near misses: a mutex, memory, a thread that ends by itself; beside the way out, interrupts, idle tasks, what is called often', async () => {
   const { findings, leaving } = await review(
     {
       'fs/seq_file.c': edit('	mutex_lock(&m->lock);\n	switch'),
@@ -109,6 +109,10 @@ test('near misses: a mutex, memory, a thread that ends by itself', async () => {
       'kernel/audit.c': edit(
         "	/* Ignore failure. It'll only happen if the sender goes away,\n	   because our timeout is set to infinite. */\n	netlink_unicast(audit_get_sk(reply",
       ),
+      'kernel/exit.c': edit('	retval = will_become_orphaned_pgrp(task_pgrp(current), NULL);\n'),
+      'drivers/tty/serial/8250/8250_core.c': edit('	del_timer_sync(&up->timer);\n'),
+      'drivers/cpuidle/governors/menu.c': edit('	memset(data, 0, sizeof(struct menu_device));\n'),
+      'net/ipv4/tcp_ipv4.c': edit('	return secure_tcp_seq_and_ts_off(net,\n'),
     },
     'livegraft_near',
   );
