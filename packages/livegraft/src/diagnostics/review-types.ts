@@ -43,6 +43,58 @@ export const enumChanged = define<InUnit & { name: string; values: readonly stri
   hint: 'give new values numbers behind the old ones',
 });
 
+type Prototypes = InUnit & {
+  name: string;
+  /** Declarations. */
+  before: string;
+  after: string;
+  /** Sentences: what does not fit an old call. */
+  breaks: readonly string[];
+  /** Functions and variables, modules, assembly files. */
+  staying: readonly string[];
+  /** Functions that are replaced and name it. */
+  replaced: readonly string[];
+};
+
+export const prototypeChanged = define<Prototypes>('prototype-changed', {
+  exit: Exit.refused,
+  place: ({ unit, name }) => `${unit}: ${name}`,
+  message: (facts) =>
+    [
+      `${facts.name}() changes its prototype, and who stays goes on calling it by the old one`,
+      ...bothSides(facts),
+    ].join('\n'),
+  hint: ({ name }) =>
+    `leave ${name}() as it is for them: put the new code into a function of another name with the new prototype, let ${name}() call that, and let the patch change callers to it`,
+  functions: ({ name }) => [name],
+});
+
+export const prototypeDoubtful = define<Prototypes>('prototype-doubtful', {
+  severity: 'warning',
+  exit: Exit.done,
+  place: ({ unit, name }) => `${unit}: ${name}`,
+  message: (facts) =>
+    [
+      facts.breaks.length === 0
+        ? `${facts.name}() changes its prototype. Calls by the old one reach it; arguments and result are where the new code expects them, and may mean something else`
+        : `${facts.name}() changes its prototype, and its address is taken where nothing tells by which prototype it is called`,
+      ...bothSides(facts),
+    ].join('\n'),
+  hint: ({ name }) =>
+    `see that calls by the old prototype cannot happen, or that the new code gets along with them; else leave ${name}() as it is, as a wrapper of a new function`,
+  functions: ({ name }) => [name],
+});
+
+function bothSides({ before, after, breaks, staying, replaced }: Prototypes): string[] {
+  return [
+    `  before: ${before}`,
+    `  after:  ${after}`,
+    ...breaks.map((each) => `  ${each}`),
+    `  not replaced, and using it: ${list(staying)}`,
+    ...(replaced.length === 0 ? [] : [`  replaced, and naming it: ${list(replaced)}`]),
+  ];
+}
+
 function list(names: readonly string[]): string {
   const few = 8;
   return `${names.slice(0, few).join(', ')}${names.length > few ? ` and ${names.length - few} more` : ''}`;

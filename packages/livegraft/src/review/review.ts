@@ -17,9 +17,12 @@ export interface Reviewed {
 
 /** Throws LivegraftError with all findings that stop a build (exit 4). */
 export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
-  const types = reviewTypes(subject);
   const data = reviewData(subject);
-  const [behaviour, leaving] = await Promise.all([reviewBehaviour(subject), reviewLeaving(subject)]);
+  const [types, behaviour, leaving] = await Promise.all([
+    reviewTypes(subject),
+    reviewBehaviour(subject),
+    reviewLeaving(subject),
+  ]);
   const findings = [types, behaviour, leaving, data].flatMap((part) => part.findings);
   const [first, ...more] = findings.filter(({ severity }) => severity === 'error');
   if (first !== undefined) throw new LivegraftError(first, ...more);

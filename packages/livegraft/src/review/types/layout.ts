@@ -101,22 +101,23 @@ function fieldsOf(btf: Btf, id: number, bitOffset: number, path: string, depth: 
         text: declarationText(btf, member.type, name),
         identity: typeIdentity(btf, member.type),
         bitOffset: at,
-        bits: member.bitSize === 0 ? 8 * sizeOf(btf, member.type, 0) : member.bitSize,
+        bits: member.bitSize === 0 ? 8 * sizeOf(btf, member.type) : member.bitSize,
       },
     ];
   });
 }
 
-function unqualified(btf: Btf, id: number): number {
+/** Without `const`, `volatile` and the like. */
+export function unqualified(btf: Btf, id: number): number {
   const { kind, type } = btf.type(id);
   const through = [BTF_KIND.CONST, BTF_KIND.VOLATILE, BTF_KIND.RESTRICT, BTF_KIND.TYPE_TAG] as readonly number[];
   return through.includes(kind) ? unqualified(btf, type) : id;
 }
 
-const pointerSize = 8;
+export const pointerSize = 8;
 
 /** Bytes. */
-function sizeOf(btf: Btf, id: number, depth: number): number {
+export function sizeOf(btf: Btf, id: number, depth = 0): number {
   const type = btf.type(id);
   if (depth > 64) return 0;
   if (type.kind === BTF_KIND.PTR) return pointerSize;

@@ -1,4 +1,4 @@
-/** Type safety: what a patch does to the layout of structures and to the values of enums, told with who is concerned and the way out. */
+/** Type safety: what a patch does to layouts of structures, values of enums and prototypes of functions, told with who is concerned and the way out. */
 import type { Btf } from '@livegraft/binfmt/btf';
 import type { TypeReview } from '../../bundle/review.ts';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
@@ -6,6 +6,7 @@ import * as say from '../../diagnostics/review-types.ts';
 import { declarationsOf } from '../../patch/declarations.ts';
 import { type ReviewSubject, replacedNames } from '../subject.ts';
 import { type ChangedLayout, changedLayouts, type Field, type Layout, type LayoutChange } from './layout.ts';
+import { reviewPrototypes } from './prototypes.ts';
 
 interface TypedUnit {
   /** Path of the .c file. */
@@ -25,7 +26,10 @@ export interface TypesReviewed {
   readonly types: readonly TypeReview[];
 }
 
-export function reviewTypes({ units }: ReviewSubject): TypesReviewed {
+export async function reviewTypes(
+  subject: Pick<ReviewSubject, 'kernel' | 'image' | 'units' | 'files'>,
+): Promise<TypesReviewed> {
+  const { units } = subject;
   const typed = units.flatMap((unit): TypedUnit[] =>
     unit.types === undefined
       ? []
@@ -39,7 +43,8 @@ export function reviewTypes({ units }: ReviewSubject): TypesReviewed {
           },
         ],
   );
-  return compareTypes(typed);
+  const parts = [compareTypes(typed), await reviewPrototypes(subject)];
+  return { findings: parts.flatMap(({ findings }) => findings), types: parts.flatMap(({ types }) => types) };
 }
 
 /** Of several units that share a changed type the first tells it. */
