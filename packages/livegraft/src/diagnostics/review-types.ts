@@ -43,6 +43,26 @@ export const enumChanged = define<InUnit & { name: string; values: readonly stri
   hint: 'give new values numbers behind the old ones',
 });
 
+export const typeNotShipped = define<
+  InUnit & {
+    kind: string;
+    name: string;
+    /** `vmlinux` or the module. */
+    object: string;
+    /** Lines: a field a line, both sides. */
+    fields: readonly string[];
+  }
+>('type-not-shipped', {
+  exit: Exit.provenance,
+  place: ({ unit }) => unit,
+  message: ({ kind, name, object, fields }) =>
+    [
+      `${kind} ${name} as it is rebuilt is not the one that the BTF of ${object === 'vmlinux' ? 'the kernel' : `${object} and of the kernel`} has`,
+      ...fields.map((line) => `  ${line}`),
+    ].join('\n'),
+  hint: 'source, configuration or compiler are not those that the kernel was built with: fetch or add it again; where they are, report it',
+});
+
 type Prototypes = InUnit & {
   name: string;
   /** Declarations. */

@@ -7,6 +7,8 @@ import { declarationsOf } from '../../patch/declarations.ts';
 import { type ReviewSubject, replacedNames } from '../subject.ts';
 import { type ChangedLayout, changedLayouts, type Field, type Layout, type LayoutChange } from './layout.ts';
 import { reviewPrototypes } from './prototypes.ts';
+import { reviewShipped } from './shipped.ts';
+import { sideBySide } from './side-by-side.ts';
 
 interface TypedUnit {
   /** Path of the .c file. */
@@ -44,7 +46,11 @@ export async function reviewTypes(
         ],
   );
   const parts = [compareTypes(typed), await reviewPrototypes(subject)];
-  return { findings: parts.flatMap(({ findings }) => findings), types: parts.flatMap(({ types }) => types) };
+  const shipped = await reviewShipped(subject);
+  return {
+    findings: [...shipped, ...parts.flatMap(({ findings }) => findings)],
+    types: parts.flatMap(({ types }) => types),
+  };
 }
 
 /** Of several units that share a changed type the first tells it. */
@@ -74,7 +80,7 @@ function layoutFinding({ source, text, replaced, accepted }: TypedUnit, changed:
     unit: source,
     kind,
     name,
-    fields: sideBySide(changed),
+    fields: sideBySide(changed.before, changed.after, changed.changes),
     replaced: naming.filter((each) => replaced.has(each)),
     staying: naming.filter((each) => !replaced.has(each)),
     shadow: added === undefined ? '' : shadowMacro(name, added),
@@ -111,48 +117,6 @@ function functionsNaming(text: string, { before, changes }: ChangedLayout): stri
 function fieldNames(change: LayoutChange): string[] {
   if ('field' in change) return [change.field.name];
   return change.what === 'moved' || change.what === 'retyped' ? [change.after.name] : [];
-}
-
-/** Fields that are the same and merely moved: so many are shown. */
-const mostMoved = 4;
-
-/** A line a field, both sides beside each other, in order of memory; those that merely moved in part; with the sizes below. */
-function sideBySide({ before, after, changes }: ChangedLayout): string[] {
-  const rows = changes.flatMap((change): Row[] => {
-    if (change.what === 'added') return [{ after: change.field }];
-    if (change.what === 'removed') return [{ before: change.field }];
-    if (change.what !== 'moved' && change.what !== 'retyped') return [];
-    return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
-  });
-  rows.sort((one, other) => place(one) - place(other));
-  const moved = rows.filter((row) => row.moved === true);
-  const shown = rows.filter((row) => row.moved !== true || moved.indexOf(row) < mostMoved);
-  const lines = shown.map((row) => [row.before ? fieldLine(row.before) : '', row.after ? fieldLine(row.after) : '']);
-  const hidden = moved.length - mostMoved;
-  if (hidden > 0) lines.push([`… ${hidden} more`, 'moved as well']);
-  lines.push([`size ${before.size}`, `size ${after.size}`]);
-  const width = Math.max(...lines.map(([text]) => text!.length), 'before'.length);
-  return [
-    `${'before'.padEnd(width)} | after`,
-    ...lines.map(([one, other]) => `${one!.padEnd(width)} | ${other}`.trimEnd()),
-  ];
-}
-
-interface Row {
-  readonly before?: Field;
-  readonly after?: Field;
-  readonly moved?: boolean;
-}
-
-/** What is gone stands where it was. */
-function place({ before, after }: Row): number {
-  return (after ?? before)!.bitOffset;
-}
-
-/** `+16 struct page *page`, `+8.3 unsigned int flag : 1` */
-function fieldLine({ text, bitOffset, bits }: Field): string {
-  const at = `+${Math.floor(bitOffset / 8)}`;
-  return bitOffset % 8 === 0 && bits % 8 === 0 ? `${at} ${text}` : `${at}.${bitOffset % 8} ${text} : ${bits}`;
 }
 
 /** For `review.json`: the fields that changed, both sides. */
