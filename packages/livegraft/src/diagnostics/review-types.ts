@@ -1,5 +1,5 @@
 /** What a review finds: changes of meaning that the code alone does not show. */
-import { define, Exit } from './diagnostic.ts';
+import { define, Exit, type Spot } from './diagnostic.ts';
 
 type InUnit = { readonly unit: string };
 
@@ -41,6 +41,25 @@ export const enumChanged = define<InUnit & { name: string; values: readonly stri
   message: ({ name, values }) =>
     `enum ${name} changes its values: ${values.join(', ')}. What is stored, and code that is not replaced, keep the old meaning`,
   hint: 'give new values numbers behind the old ones',
+});
+
+export const constantChanged = define<{
+  file: string;
+  name: string;
+  /** As the source has it, and the value where that is known. */
+  before: string;
+  after: string;
+  functions: readonly string[];
+  spots: readonly Spot[];
+}>('constant-changed', {
+  severity: 'warning',
+  exit: Exit.done,
+  place: ({ file }) => file,
+  message: ({ name, before, after, spots }) =>
+    `${name} goes from ${before} to ${after}, and the old value stays: ${list(spots.map(({ what }) => what))}`,
+  hint: 'see that the new code gets along with what was made by the old value, and after a revert the old code with what was made by the new one; or give the new code a constant of another name',
+  spots: ({ spots }) => spots,
+  functions: ({ functions }) => functions,
 });
 
 export const typeNotShipped = define<

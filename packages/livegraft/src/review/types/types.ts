@@ -5,6 +5,7 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-types.ts';
 import { declarationsOf } from '../../patch/declarations.ts';
 import { type ReviewSubject, replacedNames } from '../subject.ts';
+import { constantFindings } from './constants.ts';
 import { type ChangedLayout, changedLayouts, type Field, type Layout, type LayoutChange } from './layout.ts';
 import { reviewPrototypes } from './prototypes.ts';
 import { reviewShipped } from './shipped.ts';
@@ -47,10 +48,26 @@ export async function reviewTypes(
   );
   const parts = [compareTypes(typed), await reviewPrototypes(subject)];
   const shipped = await reviewShipped(subject);
+  const constants = constantFindings(...constantTexts(subject));
   return {
-    findings: [...shipped, ...parts.flatMap(({ findings }) => findings)],
+    findings: [...shipped, ...parts.flatMap(({ findings }) => findings), ...constants],
     types: parts.flatMap(({ types }) => types),
   };
+}
+
+function constantTexts({ files, units }: Pick<ReviewSubject, 'units' | 'files'>) {
+  const ignored = new Map(
+    units.map(({ source, diff }) => [source, new Set(diff.author.ignored.map(({ name }) => name))]),
+  );
+  const others = units.filter(({ source }) => !files.has(source));
+  return [
+    [...files.values()].map((file) => ({ ...file, ...optional(ignored.get(file.path)) })),
+    others.map(({ source, text }) => ({ path: source, ...text })),
+  ] as const;
+}
+
+function optional(ignored: ReadonlySet<string> | undefined) {
+  return ignored === undefined ? {} : { ignored };
 }
 
 /** Of several units that share a changed type the first tells it. */
