@@ -13,14 +13,25 @@ test.each([
   ['020', 16n],
   ['10UL / 3 % 2', 1n],
   ['TWICE << 1', 16n],
+  ['BIT ( 4 ) | BIT_ULL ( FOUR + 1 )', 48n],
   ['1 << 63', -(1n << 63n)],
 ])('%s is %s', (text, wanted) => {
   expect(value(text)).toBe(wanted);
 });
 
-test.each(['1 +', '( 1', '1 / 0', '1 << 64', 'UNKNOWN', 'LOOP', '"text"', 'sizeof ( int )', '09', '1 2'])(
-  '%s has none',
-  (text) => {
-    expect(value(text)).toBeUndefined();
-  },
-);
+test.each([
+  '1 +',
+  '( 1',
+  '1 / 0',
+  '1 << 64',
+  'BIT ( 64 )',
+  'BIT 4',
+  'UNKNOWN',
+  'LOOP',
+  '"text"',
+  'sizeof ( int )',
+  '09',
+  '1 2',
+])('%s has none', (text) => {
+  expect(value(text)).toBeUndefined();
+});

@@ -38,10 +38,17 @@ export function constantValue(
       return token === '-' ? -operand : ~operand;
     }
     if (/^\d/.test(token)) return numberOf(token);
+    if (bit.test(token)) {
+      const count = tokens[at] === '(' ? unary() : undefined;
+      return count === undefined || shift(count) === undefined ? undefined : BigInt.asIntN(64, 1n << count);
+    }
     const meant = depth < deepest ? resolve(token) : undefined;
     return meant === undefined ? undefined : constantValue(meant, resolve, depth + 1);
   }
 }
+
+/** include/vdso/bits.h, include/linux/bits.h, include/uapi/linux/const.h */
+const bit = /^(BIT|BIT_ULL|_BITUL|_BITULL)$/;
 
 /** Names that stand for names, so deep. */
 const deepest = 16;

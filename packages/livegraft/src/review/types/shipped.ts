@@ -4,9 +4,13 @@
  */
 import { type Btf, readBtf } from '@livegraft/binfmt/btf';
 import { readElf, sectionNamed } from '@livegraft/binfmt/elf/read';
-import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
+import { FormatError } from '@livegraft/binfmt/format-error';
+import { type Diagnostic, LivegraftError } from '../../diagnostics/diagnostic.ts';
+import { moduleCorrupt } from '../../diagnostics/kernel.ts';
 import * as say from '../../diagnostics/review-types.ts';
+import type { KernelImage } from '../../kernel/image.ts';
 import { readModule } from '../../kernel/modules.ts';
+import type { Kernel } from '../../kernel/types.ts';
 import type { ReviewSubject } from '../subject.ts';
 import { compareLayouts, type Layout, layoutsNamed, layoutsOf } from './layout.ts';
 import { sideBySide } from './side-by-side.ts';
@@ -18,17 +22,9 @@ export async function reviewShipped({
   units,
 }: Pick<ReviewSubject, 'kernel' | 'image' | 'units'>): Promise<Diagnostic[]> {
   const found = new Map<string, Diagnostic>();
-  // a kernel without BTF has nothing to compare with
-  if (image.section('.BTF') === undefined) return [];
   for (const { source, types, space } of units) {
-    if (types === undefined) continue;
-    const shipped = [image.btf];
-    if (space.own.name !== 'vmlinux') {
-      const section = sectionNamed(readElf(await readModule(kernel, space.own.name)), '.BTF');
-      // without it a type of the module would be taken for another of its name
-      if (section === undefined) continue;
-      shipped.unshift(readBtf(section.data, image.btf));
-    }
+    const shipped = types === undefined ? undefined : await shippedTypes(kernel, image, space.own.name);
+    if (types === undefined || shipped === undefined) continue;
     for (const { rebuilt, shipped: other } of mismatches(types.original, shipped)) {
       const { kind, name } = rebuilt;
       const key = `${kind} ${name}`;
@@ -38,6 +34,20 @@ export async function reviewShipped({
     }
   }
   return [...found.values()];
+}
+
+/** Where a unit of the object can have its types from; undefined where that is not known. */
+async function shippedTypes(kernel: Kernel, image: KernelImage, object: string): Promise<Btf[] | undefined> {
+  if (image.section('.BTF') === undefined) return undefined;
+  if (object === 'vmlinux') return [image.btf];
+  try {
+    const section = sectionNamed(readElf(await readModule(kernel, object)), '.BTF');
+    // without it a type of the module would be taken for another of its name
+    return section === undefined ? undefined : [readBtf(section.data, image.btf), image.btf];
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new LivegraftError(moduleCorrupt({ path: `${object}.ko of ${kernel.name}`, problem: error.message }));
+  }
 }
 
 interface Mismatch {

@@ -20,7 +20,13 @@ export function sideBySide(
   rows.sort((one, other) => place(one) - place(other));
   const moved = rows.filter((row) => row.moved === true);
   const shown = rows.filter((row) => row.moved !== true || moved.indexOf(row) < mostMoved);
-  const lines = shown.map((row) => [row.before ? fieldLine(row.before) : '', row.after ? fieldLine(row.after) : '']);
+  const lines = shown.map(({ before, after }) => {
+    // what the same words stand for: a typedef is another
+    const isMeant = before?.text === after?.text && before?.identity !== after?.identity;
+    const line = (field: Field | undefined): string =>
+      field === undefined ? '' : `${fieldLine(field)}${isMeant ? ` = ${field.identity}` : ''}`;
+    return [line(before), line(after)];
+  });
   const hidden = moved.length - mostMoved;
   if (hidden > 0) lines.push([`… ${hidden} more`, 'moved as well']);
   lines.push([`size ${before.size}`, `size ${after.size}`]);
