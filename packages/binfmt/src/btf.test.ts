@@ -63,6 +63,27 @@ describe('readBtf', () => {
     expect(readBtf(long).type(1).name).toHaveLength(500);
   });
 
+  test('split: numbers and strings go on where the base ends', () => {
+    const base = readBtf(sample());
+    const own = '\0inode\0';
+    const strings = Buffer.from('\0int\0point\0x\0flag\0move\0p\0').length;
+    // struct inode { struct point x; }; a pointer to it
+    const types = [strings + 1, ((BTF_KIND.STRUCT << 24) | 1) >>> 0, 8, 11, 2, 0, 0, (BTF_KIND.PTR << 24) >>> 0, 6];
+    const header = [0x0001eb9f, 24, 0, types.length * 4, types.length * 4, own.length];
+    const split = readBtf(
+      Uint8Array.from([...new Uint8Array(Uint32Array.from([...header, ...types]).buffer), ...Buffer.from(own)]),
+      base,
+    );
+    expect(split.count).toBe(7);
+    expect(split.named(BTF_KIND.STRUCT, 'inode')).toEqual([6]);
+    expect(split.named(BTF_KIND.STRUCT, 'point')).toEqual([]);
+    expect(split.members(6)).toEqual([{ name: 'x', type: 2, bitOffset: 0, bitSize: 0 }]);
+    expect(split.type(7).type).toBe(6);
+    expect(split.type(2)).toEqual(base.type(2));
+    expect(split.members(2)).toEqual(base.members(2));
+    expect(() => split.type(8)).toThrow(expect.objectContaining({ code: 'btf-id' }));
+  });
+
   test('cut anywhere: a FormatError', () => {
     const bytes = sample();
     for (let length = 0; length < bytes.length; length++)

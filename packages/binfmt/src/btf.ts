@@ -6,6 +6,7 @@
  *  types      one after the other, numbered from 1 (0 is void): name, kind + count, size or type, then what the kind adds
  *  strings    NUL-ended; a name is an offset in here, 0 is ""
  * ```
+ * The BTF of a module is split: its numbers and its strings go on where the kernel's end, and may refer to those.
  * A kernel has about 100,000 types: opening notes only where each begins; the rest is decoded when asked for.
  */
 import { ByteReader } from './bytes.ts';
@@ -86,8 +87,11 @@ const SIZED: ReadonlySet<number> = new Set([
   BTF_KIND.DATASEC,
 ]);
 
-/** Opens BTF. Throws FormatError (`btf-*`, `truncated`). */
-export function readBtf(bytes: Uint8Array): Btf {
+/**
+ * Opens BTF. Throws FormatError (`btf-*`, `truncated`).
+ * @param base the kernel's, for that of a module
+ */
+export function readBtf(bytes: Uint8Array, base?: Btf): Btf {
   const reader = new ByteReader(bytes, 'BTF');
   if (reader.u16(0) !== 0xeb9f)
     throw new FormatError('btf-magic', 'Not little-endian BTF: it does not begin with 9f eb', 0);
@@ -97,7 +101,7 @@ export function readBtf(bytes: Uint8Array): Btf {
     throw new FormatError('btf-header', `BTF header of ${headerSize} bytes; at least ${HEADER} expected`, 4);
   const types = reader.slice(headerSize + reader.u32(8), reader.u32(12));
   const strings = reader.slice(headerSize + reader.u32(16), reader.u32(20));
-  return new Btf(types, strings);
+  return new Btf(types, strings, base);
 }
 
 export class Btf {
@@ -105,9 +109,11 @@ export class Btf {
   readonly #strings: ByteReader;
   /** Where type i+1 begins. */
   readonly #starts: Uint32Array;
+  readonly #base: Btf | undefined;
   readonly #names = new Map<number, ReadonlyMap<string, readonly number[]>>();
 
-  constructor(types: Uint8Array, strings: Uint8Array) {
+  constructor(types: Uint8Array, strings: Uint8Array, base?: Btf) {
+    this.#base = base;
     this.#types = new ByteReader(types, 'BTF types');
     this.#strings = new ByteReader(strings, 'BTF strings');
     const starts: number[] = [];
@@ -119,14 +125,25 @@ export class Btf {
     this.#starts = Uint32Array.from(starts);
   }
 
-  /** Number of types, void not counted; they have the ids 1 … count. */
+  /** Number of types, void not counted, those of the base included; they have the ids 1 … count. */
   get count(): number {
-    return this.#starts.length;
+    return this.#first + this.#starts.length;
+  }
+
+  /** Types of the base come first. */
+  get #first(): number {
+    return this.#base?.count ?? 0;
+  }
+
+  /** Bytes of strings that come first. */
+  get #baseStrings(): number {
+    return this.#base === undefined ? 0 : this.#base.#baseStrings + this.#base.#strings.length;
   }
 
   /** Type by id; 0 is void. Throws FormatError (`btf-id`) when there is none. */
   type(id: number): BtfType {
     if (id === 0) return { id, kind: BTF_KIND.VOID, name: '', size: 0, type: 0, count: 0 };
+    if (id <= this.#first) return this.#base!.type(id);
     const at = this.#start(id);
     const kind = this.#kind(at);
     const last = this.#types.u32(at + 8);
@@ -141,12 +158,12 @@ export class Btf {
     };
   }
 
-  /** Ids of the types of that kind (see `BTF_KIND`) and name; names of static functions and local structures may repeat. */
+  /** Ids of the types of that kind (see `BTF_KIND`) and name, those of the base left out; names of static functions and local structures may repeat. */
   named(kind: number, name: string): readonly number[] {
     return this.names(kind).get(name) ?? [];
   }
 
-  /** Names of one kind and their ids; made once per kind. */
+  /** Names of one kind and their ids, those of the base left out; made once per kind. */
   names(kind: number): ReadonlyMap<string, readonly number[]> {
     const known = this.#names.get(kind);
     if (known !== undefined) return known;
@@ -155,8 +172,8 @@ export class Btf {
       if (this.#kind(at) !== kind) return;
       const name = this.#string(this.#types.u32(at));
       const ids = names.get(name);
-      if (ids === undefined) names.set(name, [index + 1]);
-      else ids.push(index + 1);
+      if (ids === undefined) names.set(name, [this.#first + index + 1]);
+      else ids.push(this.#first + index + 1);
     });
     this.#names.set(kind, names);
     return names;
@@ -164,6 +181,7 @@ export class Btf {
 
   /** Members of a STRUCT or UNION, in order. Throws FormatError (`btf-kind`) for other kinds. */
   members(id: number): BtfMember[] {
+    if (id <= this.#first && id > 0) return this.#base!.members(id);
     const at = this.#expect(id, BTF_KIND.STRUCT, BTF_KIND.UNION);
     // with kind_flag the offset word holds the bit field's size in its top byte
     const flagged = this.#types.u32(at + 4) >>> 31 === 1;
@@ -180,6 +198,7 @@ export class Btf {
 
   /** Parameters of a FUNC_PROTO, in order; a last one without name and type stands for `...`. */
   parameters(id: number): BtfParameter[] {
+    if (id <= this.#first && id > 0) return this.#base!.parameters(id);
     const at = this.#expect(id, BTF_KIND.FUNC_PROTO);
     return this.#each(at, 8, (entry) => ({
       name: this.#string(this.#types.u32(entry)),
@@ -189,17 +208,20 @@ export class Btf {
 
   /** Whether a FWD stands for a union; otherwise for a structure. Throws FormatError (`btf-kind`) for other kinds. */
   isUnion(id: number): boolean {
+    if (id <= this.#first && id > 0) return this.#base!.isUnion(id);
     return this.#types.u32(this.#expect(id, BTF_KIND.FWD) + 4) >>> 31 === 1;
   }
 
   /** What an ARRAY is made of. Throws FormatError (`btf-kind`) for other kinds. */
   array(id: number): BtfArray {
+    if (id <= this.#first && id > 0) return this.#base!.array(id);
     const at = this.#expect(id, BTF_KIND.ARRAY);
     return { type: this.#types.u32(at + 12), count: this.#types.u32(at + 20) };
   }
 
   /** Values of an ENUM or ENUM64, in order. Throws FormatError (`btf-kind`) for other kinds. */
   values(id: number): BtfValue[] {
+    if (id <= this.#first && id > 0) return this.#base!.values(id);
     const at = this.#expect(id, BTF_KIND.ENUM, BTF_KIND.ENUM64);
     const wide = this.#kind(at) === BTF_KIND.ENUM64;
     // kind_flag: signed; before Linux 6.0 (6089fb325cf7) nobody set it, and 32-bit values were signed
@@ -227,7 +249,7 @@ export class Btf {
   }
 
   #start(id: number): number {
-    const at = this.#starts[id - 1];
+    const at = this.#starts[id - 1 - this.#first];
     if (at === undefined) throw new FormatError('btf-id', `BTF has no type ${id}; the last one is ${this.count}`);
     return at;
   }
@@ -237,7 +259,8 @@ export class Btf {
   }
 
   #string(offset: number): string {
-    return this.#strings.string(offset, NAME_LIMIT);
+    const own = offset - this.#baseStrings;
+    return own < 0 ? this.#base!.#string(offset) : this.#strings.string(own, NAME_LIMIT);
   }
 
   /** Bytes that follow the three common words. */

@@ -96,17 +96,6 @@ export const copyOutside = define<Path & { unit: string; part: string }>('copy-o
   message: ({ path, unit, part }) => `${unit} includes ${path} too, as a copy in ${part}; that copy stays as it is`,
 });
 
-export const structureChanged = define<Path & { kind: string; name: string }>('structure-changed', {
-  severity: 'warning',
-  exit: Exit.done,
-  place: atPath,
-  message: ({ kind, name }) =>
-    kind === 'enum'
-      ? `enum ${name} changes: values that are stored already keep their old meaning`
-      : `${kind} ${name} changes: objects in memory and code that is not replaced keep the old layout`,
-  hint: 'make sure that nothing old is read or written by the new code in another way; a shadow variable is the usual way to add a member',
-});
-
 export const nothingToPatch = define<{ patch: string }>('nothing-to-patch', {
   exit: Exit.nothingToDo,
   place: ({ patch }) => patch,

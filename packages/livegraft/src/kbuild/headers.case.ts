@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { BTF_KIND } from '@livegraft/binfmt/btf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { readIncludeGraph } from '../patch/include-graph.ts';
@@ -159,15 +160,21 @@ describe('a patch to a header', () => {
     expect(units.map(({ unit }) => unit.source)).toEqual(['net/8021q/vlan_core.c']);
   });
 
-  test('a structure: its users, with a warning', async () => {
-    const { units, findings } = await patched({
+  test('a structure: its users, with their types', async () => {
+    const { units } = await patched({
       'include/linux/mbcache.h': ['\tu64\t\t\te_value;\n', '\tu64 livegraft;\n\tu64\t\t\te_value;\n'],
     });
     expect(units.map(({ unit }) => [unit.source, unit.klpObject])).toEqual([
       ['fs/ext4/xattr.c', 'ext4'],
       ['fs/mbcache.c', 'mbcache'],
     ]);
-    expect(findings.find(({ code }) => code === 'structure-changed')?.message).toMatch(/struct mb_cache_entry changes/);
+    const sizes = units.map(({ types }) =>
+      [types!.original, types!.patched].map((btf) => btf.type(btf.named(BTF_KIND.STRUCT, 'mb_cache_entry')[0]!).size),
+    );
+    expect(sizes).toEqual([
+      [56, 64],
+      [56, 64],
+    ]);
   });
 
   test.each<[string, string, Edits]>([

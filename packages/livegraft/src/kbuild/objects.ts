@@ -6,7 +6,6 @@ import { readElf } from '@livegraft/binfmt/elf/read';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import { headerUnused } from '../diagnostics/kbuild.ts';
 import { exportChanged } from '../diagnostics/objdiff.ts';
-import { structureChanged } from '../diagnostics/patch.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { applyPatches, type PatchedFile } from '../patch/apply.ts';
 import { sameInterface } from '../patch/changes.ts';
@@ -14,7 +13,6 @@ import { readIncludeGraph } from '../patch/include-graph.ts';
 import { readSourceIncludes } from '../patch/includes.ts';
 import { localChange } from '../patch/local-change.ts';
 import { type PatchScope, scopePatches } from '../patch/scope.ts';
-import { changedTypes } from '../patch/structures.ts';
 import type { Patch } from '../patch/types.ts';
 import type { Progress } from '../support/progress.ts';
 import { type CompileRequest, compileUnits } from './compile.ts';
@@ -89,7 +87,7 @@ export async function compilePatchedUnits(request: PatchedUnitsRequest): Promise
     return { units, findings: [...(more?.findings ?? []), ...exports] };
   };
   const compiled = await withPatchedTree(source, scratch, texts, work, [...climbing, ...(headers?.folders ?? [])]);
-  const findings = [...scope.findings, ...applied.findings, ...structureFindings(files), ...found.findings];
+  const findings = [...scope.findings, ...applied.findings, ...found.findings];
   if (compiled.units.length === 0) {
     throw new LivegraftError(headerUnused({ headers: scope.headers.join(', ') }), ...findings, ...compiled.findings);
   }
@@ -211,11 +209,4 @@ function withTypes(
     return { ...objects, types: { original, patched } };
   };
   return inPool(units, work, signal);
-}
-
-/** Objects that exist keep the layout they have. */
-function structureFindings(files: ReadonlyMap<string, PatchedFile>): Diagnostic[] {
-  return [...files.values()].flatMap(({ path, original, patched }) =>
-    changedTypes(original, patched).map((type) => structureChanged({ path, ...type })),
-  );
 }

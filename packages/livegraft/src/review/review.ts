@@ -28,9 +28,12 @@ export class ReviewRefused extends LivegraftError {
 
 /** Throws ReviewRefused. */
 export async function reviewChanges(subject: ReviewSubject): Promise<Reviewed> {
-  const types = reviewTypes(subject);
   const data = reviewData(subject);
-  const [behaviour, leaving] = await Promise.all([reviewBehaviour(subject), reviewLeaving(subject)]);
+  const [types, behaviour, leaving] = await Promise.all([
+    reviewTypes(subject),
+    reviewBehaviour(subject),
+    reviewLeaving(subject),
+  ]);
   const found = [types, behaviour, leaving, data].flatMap((part) => part.findings);
   const findings = withExcerpts(found, subject);
   const [first, ...more] = findings.filter(({ severity }) => severity === 'error');

@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { STB } from '@livegraft/binfmt/elf/constants';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-behaviour.ts';
+import { importersOf } from '../importers.ts';
 import type { ReviewSubject } from '../subject.ts';
-import { importersOf } from './importers.ts';
 
 /** Notes, in the order of the replaced functions. */
 export async function exportedChanges({

@@ -18,12 +18,13 @@ async function extracted(original: Lines, patched: Lines, exported: readonly str
   const exports = exported.map((name): [string, string] => [name, 'vmlinux']);
   const extraction = await extract([unitOf(original, patched, { exports })]);
   const replaced = extraction.replaced.find(({ verdict }) => verdict.name === 'f')!;
+  const code = { ...replaced, atom: replaced.verdict.patched! };
   return {
-    references: referencesOf(replaced, extraction.pieces).map(
+    references: referencesOf(code, extraction.pieces).map(
       ({ name, how, object, position, uses }) =>
         `${how} ${name}${object === undefined ? '' : ` [${object}],${position}`}: ${uses}`,
     ),
-    companions: companionsOf(replaced),
+    companions: companionsOf(code),
   };
 }
 

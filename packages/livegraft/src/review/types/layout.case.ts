@@ -99,6 +99,12 @@ describe('changedLayouts', () => {
       ['struct ops: retyped f int (*)(int) → int (*)(int, void *)'],
     ],
     [
+      'a typedef of a function pointer, and what it is handed',
+      'typedef int (*run)(int); typedef void (*with)(run); struct ops { run f; with g; };',
+      'typedef int (*run)(long); typedef void (*with)(run); struct ops { run f; with g; };',
+      ['struct ops: retyped f run → run', 'struct ops: retyped g with → with'],
+    ],
+    [
       'an array of another length',
       'struct a { int x[4]; };',
       'struct a { int x[5]; };',

@@ -41,27 +41,32 @@ export interface ChangedLayout {
   readonly changes: readonly LayoutChange[];
 }
 
-/** All types of one name in a unit or kernel: several files may each have their own `struct context`. */
+/** All types of one name in a unit: several files of a kernel may each have their own `struct context`. */
 export function layoutsOf(btf: Btf): ReadonlyMap<string, readonly Layout[]> {
   const found = new Map<string, Layout[]>();
-  const add = (layout: Layout): void => {
-    // `enum e;`, as gcc takes it
-    if (layout.kind === 'enum' && layout.values.length === 0) return;
-    const key = `${layout.kind} ${layout.name}`;
-    const others = found.get(key);
-    if (others === undefined) found.set(key, [layout]);
-    else others.push(layout);
-  };
-  for (const kind of [BTF_KIND.STRUCT, BTF_KIND.UNION, BTF_KIND.ENUM, BTF_KIND.ENUM64])
-    for (const [name, ids] of btf.names(kind)) if (name !== '') for (const id of ids) add(layoutOf(btf, id, name));
-
-  for (const [name, ids] of btf.names(BTF_KIND.TYPEDEF)) {
-    for (const id of ids) {
-      const target = btf.type(btf.type(id).type);
-      if (target.name === '' && target.kind in words) add(layoutOf(btf, target.id, name));
+  const kinds = [BTF_KIND.STRUCT, BTF_KIND.UNION, BTF_KIND.ENUM, BTF_KIND.ENUM64, BTF_KIND.TYPEDEF];
+  for (const name of new Set(kinds.flatMap((kind) => [...btf.names(kind).keys()]))) {
+    for (const layout of layoutsNamed(btf, name)) {
+      const key = `${layout.kind} ${name}`;
+      found.set(key, [...(found.get(key) ?? []), layout]);
     }
   }
   return found;
+}
+
+/** Types whose tag or, without a tag, whose typedef has that name. */
+export function layoutsNamed(btf: Btf, name: string): Layout[] {
+  if (name === '') return [];
+  const tagged = [BTF_KIND.STRUCT, BTF_KIND.UNION, BTF_KIND.ENUM, BTF_KIND.ENUM64].flatMap((kind) =>
+    btf.named(kind, name),
+  );
+  const untagged = btf.named(BTF_KIND.TYPEDEF, name).flatMap((id) => {
+    const target = btf.type(btf.type(id).type);
+    return target.name === '' && target.kind in words ? [target.id] : [];
+  });
+  const layouts = [...tagged, ...untagged].map((id) => layoutOf(btf, id, name));
+  // `enum e;`, as gcc takes it
+  return layouts.filter(({ kind, values }) => kind !== 'enum' || values.length > 0);
 }
 
 const words: Readonly<Record<number, Layout['kind']>> = {
@@ -101,22 +106,23 @@ function fieldsOf(btf: Btf, id: number, bitOffset: number, path: string, depth: 
         text: declarationText(btf, member.type, name),
         identity: typeIdentity(btf, member.type),
         bitOffset: at,
-        bits: member.bitSize === 0 ? 8 * sizeOf(btf, member.type, 0) : member.bitSize,
+        bits: member.bitSize === 0 ? 8 * sizeOf(btf, member.type) : member.bitSize,
       },
     ];
   });
 }
 
-function unqualified(btf: Btf, id: number): number {
+/** Without `const`, `volatile` and the like. */
+export function unqualified(btf: Btf, id: number): number {
   const { kind, type } = btf.type(id);
   const through = [BTF_KIND.CONST, BTF_KIND.VOLATILE, BTF_KIND.RESTRICT, BTF_KIND.TYPE_TAG] as readonly number[];
   return through.includes(kind) ? unqualified(btf, type) : id;
 }
 
-const pointerSize = 8;
+export const pointerSize = 8;
 
 /** Bytes. */
-function sizeOf(btf: Btf, id: number, depth: number): number {
+export function sizeOf(btf: Btf, id: number, depth = 0): number {
   const type = btf.type(id);
   if (depth > 64) return 0;
   if (type.kind === BTF_KIND.PTR) return pointerSize;

@@ -58,6 +58,22 @@ test('a structure gets a field: both sides, who names it, the way out', async ()
   });
 });
 
+test('a typedef of a function pointer: the words stay, and what they stand for is shown', async () => {
+  const ops = 'struct ops { run f; } ops;';
+  expect(await review(`typedef int (*run)(int); ${ops}`, `typedef int (*run)(int, int); ${ops}`)).toMatchObject([
+    {
+      code: 'layout-changed',
+      data: {
+        fields: [
+          'before                  | after',
+          '+0 run f = int (*)(int) | +0 run f = int (*)(int, int)',
+          'size 8                  | size 8',
+        ],
+      },
+    },
+  ]);
+});
+
 test('near misses: a field renamed by macro only, a new structure, a local type', async () => {
   const before = `struct a { int x; int y; };${users}`;
   expect(await review(before, `#define z y\n${before}`)).toEqual([]);

@@ -1,11 +1,15 @@
-/** Type safety: what a patch does to the layout of structures and to the values of enums, told with who is concerned and the way out. */
+/** Type safety: what a patch does to layouts of structures, values of enums and prototypes of functions, told with who is concerned and the way out. */
 import type { Btf } from '@livegraft/binfmt/btf';
 import type { TypeReview } from '../../bundle/review.ts';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-types.ts';
 import { declarationsOf } from '../../patch/declarations.ts';
 import { type ReviewSubject, replacedNames } from '../subject.ts';
+import { constantFindings } from './constants.ts';
 import { type ChangedLayout, changedLayouts, type Field, type Layout, type LayoutChange } from './layout.ts';
+import { reviewPrototypes } from './prototypes.ts';
+import { reviewShipped } from './shipped.ts';
+import { sideBySide } from './side-by-side.ts';
 
 interface TypedUnit {
   /** Path of the .c file. */
@@ -25,7 +29,10 @@ export interface TypesReviewed {
   readonly types: readonly TypeReview[];
 }
 
-export function reviewTypes({ units }: ReviewSubject): TypesReviewed {
+export async function reviewTypes(
+  subject: Pick<ReviewSubject, 'kernel' | 'image' | 'units' | 'files'>,
+): Promise<TypesReviewed> {
+  const { units } = subject;
   const typed = units.flatMap((unit): TypedUnit[] =>
     unit.types === undefined
       ? []
@@ -39,7 +46,28 @@ export function reviewTypes({ units }: ReviewSubject): TypesReviewed {
           },
         ],
   );
-  return compareTypes(typed);
+  const parts = [compareTypes(typed), await reviewPrototypes(subject)];
+  const shipped = await reviewShipped(subject);
+  const constants = constantFindings(...constantTexts(subject));
+  return {
+    findings: [...shipped, ...parts.flatMap(({ findings }) => findings), ...constants],
+    types: parts.flatMap(({ types }) => types),
+  };
+}
+
+function constantTexts({ files, units }: Pick<ReviewSubject, 'units' | 'files'>) {
+  const ignored = new Map(
+    units.map(({ source, diff }) => [source, new Set(diff.author.ignored.map(({ name }) => name))]),
+  );
+  const others = units.filter(({ source }) => !files.has(source));
+  return [
+    [...files.values()].map((file) => ({ ...file, ...optional(ignored.get(file.path)) })),
+    others.map(({ source, text }) => ({ path: source, ...text })),
+  ] as const;
+}
+
+function optional(ignored: ReadonlySet<string> | undefined) {
+  return ignored === undefined ? {} : { ignored };
 }
 
 /** Of several units that share a changed type the first tells it. */
@@ -69,7 +97,7 @@ function layoutFinding({ source, text, replaced, accepted }: TypedUnit, changed:
     unit: source,
     kind,
     name,
-    fields: sideBySide(changed),
+    fields: sideBySide(changed.before, changed.after, changed.changes),
     replaced: naming.filter((each) => replaced.has(each)),
     staying: naming.filter((each) => !replaced.has(each)),
     shadow: added === undefined ? '' : shadowMacro(name, added),
@@ -106,48 +134,6 @@ function functionsNaming(text: string, { before, changes }: ChangedLayout): stri
 function fieldNames(change: LayoutChange): string[] {
   if ('field' in change) return [change.field.name];
   return change.what === 'moved' || change.what === 'retyped' ? [change.after.name] : [];
-}
-
-/** Fields that are the same and merely moved: so many are shown. */
-const mostMoved = 4;
-
-/** A line a field, both sides beside each other, in order of memory; those that merely moved in part; with the sizes below. */
-function sideBySide({ before, after, changes }: ChangedLayout): string[] {
-  const rows = changes.flatMap((change): Row[] => {
-    if (change.what === 'added') return [{ after: change.field }];
-    if (change.what === 'removed') return [{ before: change.field }];
-    if (change.what !== 'moved' && change.what !== 'retyped') return [];
-    return [{ before: change.before, after: change.after, moved: change.what === 'moved' }];
-  });
-  rows.sort((one, other) => place(one) - place(other));
-  const moved = rows.filter((row) => row.moved === true);
-  const shown = rows.filter((row) => row.moved !== true || moved.indexOf(row) < mostMoved);
-  const lines = shown.map((row) => [row.before ? fieldLine(row.before) : '', row.after ? fieldLine(row.after) : '']);
-  const hidden = moved.length - mostMoved;
-  if (hidden > 0) lines.push([`… ${hidden} more`, 'moved as well']);
-  lines.push([`size ${before.size}`, `size ${after.size}`]);
-  const width = Math.max(...lines.map(([text]) => text!.length), 'before'.length);
-  return [
-    `${'before'.padEnd(width)} | after`,
-    ...lines.map(([one, other]) => `${one!.padEnd(width)} | ${other}`.trimEnd()),
-  ];
-}
-
-interface Row {
-  readonly before?: Field;
-  readonly after?: Field;
-  readonly moved?: boolean;
-}
-
-/** What is gone stands where it was. */
-function place({ before, after }: Row): number {
-  return (after ?? before)!.bitOffset;
-}
-
-/** `+16 struct page *page`, `+8.3 unsigned int flag : 1` */
-function fieldLine({ text, bitOffset, bits }: Field): string {
-  const at = `+${Math.floor(bitOffset / 8)}`;
-  return bitOffset % 8 === 0 && bits % 8 === 0 ? `${at} ${text}` : `${at}.${bitOffset % 8} ${text} : ${bits}`;
 }
 
 /** For `review.json`: the fields that changed, both sides. */

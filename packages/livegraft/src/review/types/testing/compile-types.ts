@@ -6,14 +6,24 @@ import { join } from 'node:path';
 import { type Btf, readBtf } from '@livegraft/binfmt/btf';
 import { readElf, sectionNamed } from '@livegraft/binfmt/elf/read';
 
-/** @param dir a folder for what is made @returns the types, and the object’s path for pahole */
+/** @param dir a folder for what is made @param flags for gcc @returns the types, and the object’s path for pahole */
 export async function compileTypes(
   dir: string,
   source: string,
+  flags: readonly string[] = [],
 ): Promise<{ readonly btf: Btf; readonly object: string }> {
   const object = join(dir, `${randomBytes(4).toString('hex')}.o`);
   await writeFile(`${object}.c`, source);
-  execFileSync('gcc-12', ['-g', '-c', '-fno-eliminate-unused-debug-types', '-o', object, `${object}.c`]);
+  execFileSync('gcc-12', [
+    '-g',
+    '-w',
+    ...flags,
+    '-c',
+    '-fno-eliminate-unused-debug-types',
+    '-o',
+    object,
+    `${object}.c`,
+  ]);
   execFileSync('pahole', ['-J', object]);
   return { btf: readBtf(sectionNamed(readElf(await readFile(object)), '.BTF')!.data), object };
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readModuleIndex, writeModuleIndex } from '../../kernel/modules.ts';
-import { testKernel } from '../../testing/test-kernel.ts';
+import { readModuleIndex, writeModuleIndex } from '../kernel/modules.ts';
+import { testKernel } from '../testing/test-kernel.ts';
 import { importersOf } from './importers.ts';
 
 const kernel = await testKernel();

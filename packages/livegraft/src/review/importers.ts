@@ -5,10 +5,10 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { compressionOfName } from '../../kernel/decompress.ts';
-import { sectionsOf } from '../../kernel/module-file.ts';
-import { readModuleIndex } from '../../kernel/modules.ts';
-import type { Kernel } from '../../kernel/types.ts';
+import { compressionOfName } from '../kernel/decompress.ts';
+import { sectionsOf } from '../kernel/module-file.ts';
+import { readModuleIndex } from '../kernel/modules.ts';
+import type { Kernel } from '../kernel/types.ts';
 
 const entry = 64;
 const nameAt = 8;
