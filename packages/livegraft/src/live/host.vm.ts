@@ -59,6 +59,8 @@ mkfifo /tmp/pipe
 sleep 1000 3<>/tmp/pipe &
 sh -c 'echo $$ >/tmp/reader; exec cat /tmp/pipe' >/tmp/read &
 wait_for sh -c 'grep -q pipe_read /proc/$(cat /tmp/reader)/stack'
+run review-occupied lg review livegraft_pipe --running --check --json
+run review-free lg review livegraft_one --running --check --json
 run stall lg load livegraft_pipe --timeout 3 --on-stall revert --json
 run stall-left left
 
@@ -178,6 +180,29 @@ test('revert and unload leave the kernel as it was', () => {
   expect(out('shipped')).toMatch(/MemTotal/);
   expect(out('nothing-left')).toBe('');
   expect(json('watch-nothing')).toMatchObject({ exit: 0, result: { end: null } });
+});
+
+test('review --running: who sleeps in the functions, and what would bring him through; nobody where nobody does', () => {
+  const { exit, result } = json('review-occupied');
+  expect(exit).toBe(4);
+  expect(result).toMatchObject({
+    name: 'livegraft_pipe',
+    verdict: { state: 'judgement' },
+    running: { release: kernel.release, findings: [{ code: 'function-occupied', place: 'pipe_read' }] },
+  });
+  const { blockers } = result['running'] as { blockers: { task: { comm: string } }[] };
+  expect(blockers.find(({ task }) => task.comm === 'cat')).toMatchObject({
+    ...{ kind: 'user', reason: 'in-function', text: 'sleeps in pipe_read()', where: { symbol: 'pipe_read' } },
+    advice: [
+      'wait: the kernel signals it about 15 s after the transition began',
+      'wake it now: livegraft wake (read is restarted by the kernel: the program does not notice)',
+    ],
+  });
+  expect(json('review-free')).toMatchObject({
+    exit: 0,
+    codes: [],
+    result: { running: { findings: [], blockers: [] } },
+  });
 });
 
 test('a transition that stalls is taken back, and nothing is left', () => {
