@@ -16,6 +16,13 @@ export const reportOther = define<{ path: string; missing: boolean }>('report-ot
   hint: ({ path }) => `draw it again and read it: livegraft review ${path} --output ${path}/report.html`,
 });
 
+export const reportUnwritable = define<{ path: string; problem: string }>('report-unwritable', {
+  exit: Exit.failed,
+  place: ({ path }) => path,
+  message: ({ problem }) => `The report cannot be written there: ${problem}`,
+  hint: 'name a file where you may write',
+});
+
 export const signOffsUnreadable = define<{ path: string; problem: string }>('sign-offs-unreadable', {
   place: ({ path }) => path,
   message: ({ problem }) => `The sign-offs cannot be read, and none of them counts: ${problem}`,

@@ -37,6 +37,14 @@ export async function drawReport(bundle: Bundle): Promise<void> {
   await writeFileWhole(join(bundle.path, 'report.html'), await reportOf(bundle));
 }
 
+/** Writes it to a file of the user's, by rename. Throws `report-unwritable` (exit 1), and as `reportOf`. */
+export async function drawInto(path: string, bundle: Bundle, review: Review): Promise<void> {
+  const text = await reportOf(bundle, review);
+  await writeFileWhole(path, text).catch((error: NodeJS.ErrnoException) => {
+    throw new LivegraftError(say.reportUnwritable({ path, problem: error.code ?? error.message }));
+  });
+}
+
 /** What is signed must be what was read. Throws `report-other`, and as `reportOf` (exit 4). */
 export async function requireDrawn(bundle: Bundle, review: Review): Promise<void> {
   const { path } = bundle;

@@ -13,6 +13,7 @@ interface Flags extends CommonFlags {
   readonly replace?: boolean;
   readonly running?: boolean;
   readonly check?: boolean;
+  readonly output?: string;
 }
 
 const yes = { kind: 'boolean', optional: true, withNegated: false } as const;
@@ -21,7 +22,7 @@ export const review = buildCommand<Flags, string[], Context>({
   docs: {
     brief: 'Show what is to be judged before a bundle is loaded, or before patches become one',
     fullDescription:
-      'The verdict, the findings by weight, then what is replaced and why; --verbose adds the source and the machine code, --json has all of it. Changes nothing: patches are built where nothing stays of it.\n--running adds what can be seen on this machine only: what a load would say, and which tasks are in the functions now.\n\nExample: livegraft review livegraft_fix\n         livegraft review fix.patch --kernel 6.1.0-55-amd64\n         livegraft review livegraft_fix --running',
+      'The verdict, the findings by weight, then what is replaced and why; --verbose adds the source and the machine code, --json has all of it. Changes nothing: patches are built where nothing stays of it.\n--running adds what can be seen on this machine only: what a load would say, and which tasks are in the functions now.\n\nExample: livegraft review livegraft_fix\n         livegraft review fix.patch --kernel 6.1.0-55-amd64\n         livegraft review livegraft_fix --running\n         livegraft review fix.patch --kernel 6.1.0-55-amd64 --output report.html',
   },
   parameters: {
     flags: {
@@ -35,21 +36,29 @@ export const review = buildCommand<Flags, string[], Context>({
       },
       replace: { ...yes, brief: 'Of patches: as `build --replace` makes them' },
       running: { ...yes, brief: 'Also who is in the way on the kernel that runs here' },
+      output: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Draw the report into this file (a bundle has it as report.html)',
+        placeholder: 'FILE',
+      },
       check: { ...yes, brief: 'Exit code 4 when a finding needs a person’s judgement' },
     },
-    aliases: { k: 'kernel' },
+    aliases: { k: 'kernel', o: 'output' },
     positional: {
       kind: 'array',
       minimum: 1,
       parameter: { brief: 'A bundle’s folder, or patches (-p1)', parse: String, placeholder: 'BUNDLE|PATCH' },
     },
   },
-  async func({ kernel, replace = false, running = false, check = false, ...flags }, ...paths) {
+  async func({ kernel, replace = false, running = false, check = false, output, ...flags }, ...paths) {
     await perform(this, 'review', flags, async (session) => {
       if (running) requireRoot('review --running');
       const { reviewable, withBuilt } = await import('../review-inputs.ts');
       const what = await reviewable({ paths, replace, ...(kernel === undefined ? {} : { kernel }) });
-      const show = (bundle: Bundle) => showOne(bundle, { running, check }, session);
+      const show = (bundle: Bundle) =>
+        showOne(bundle, { running, check, ...(output === undefined ? {} : { output }) }, session);
       if (what.kind === 'bundle') {
         const { readBundle } = await import('../../bundle/bundle.ts');
         return show(await readBundle(what.path));
@@ -62,7 +71,7 @@ export const review = buildCommand<Flags, string[], Context>({
 
 async function showOne(
   bundle: Bundle,
-  { running, check }: { readonly running: boolean; readonly check: boolean },
+  { running, check, output }: { readonly running: boolean; readonly check: boolean; readonly output?: string },
   session: Session,
 ): Promise<Outcome> {
   const [{ readReview }, { showReview }] = await Promise.all([
@@ -72,6 +81,11 @@ async function showOne(
   const result = await readReview(bundle);
   const here = running ? await lookHere(bundle) : undefined;
   showReview(bundle.manifest, result, session);
+  if (output !== undefined) {
+    const { drawInto } = await import('../../report/draw.ts');
+    await drawInto(output, bundle, result);
+    session.print(`\nThe report: ${output}`);
+  }
   if (here !== undefined) {
     const { showRunning } = await import('../show-running.ts');
     showRunning(here, session);

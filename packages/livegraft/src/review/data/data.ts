@@ -53,8 +53,10 @@ function reviewOf(unit: ChangedUnit, atom: Atom): DataReview {
   };
 }
 
+/** Pointers to the texts of tracepoints (tracepoint_string(), include/linux/tracepoint.h) are set once and for all. */
 function isWritable({ section }: Atom): boolean {
-  return (section.flags & SHF.WRITE) !== 0 && !section.name.startsWith('.data.rel.ro');
+  const { flags, name } = section;
+  return (flags & SHF.WRITE) !== 0 && !name.startsWith('.data.rel.ro') && name !== '__tracepoint_str';
 }
 
 function fateOf(atom: Atom, kind: DataReview['kind']): string {
