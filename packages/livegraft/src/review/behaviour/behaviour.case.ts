@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const own =
-  /^(lock-(side-moved|order-changed)|reference-side-moved|return-changed|flag-bit-new|exported-changed|stored-callback)$/;
+  /^(lock-(side-moved|order-changed)|reference-side-moved|return-(changed|ignored)|flag-bit-new|exported-changed|stored-callback)$/;
 
 async function found(name: string, edits: Edits) {
   const patches = [{ name: 'x.patch', bytes: Buffer.from(sourcePatch(kernel, edits), 'latin1') }];
@@ -45,7 +45,11 @@ const work = 'INIT_WORK(&req->work, aio_poll_complete_work);';
 test('a flag, an exported function, a value to callers that stay, two locks, a work item', async () => {
   const findings = await found('livegraft_mixes', {
     'fs/eventfd.c': [signal, `#define EFD_SEEN (1 << 9)\n${signal}\tctx->flags |= EFD_SEEN;\n`],
-    'fs/libfs.c': [unlink, `${unlink}\n\tif (!inode->i_nlink)\n\t\treturn -ENOENT;\n`],
+    'fs/libfs.c': edited(
+      'fs/libfs.c',
+      [unlink, `${unlink}\n\tif (!inode->i_nlink)\n\t\treturn -ENOENT;\n`],
+      ['\tif (fh_len < 2)\n\t\treturn NULL;\n', '\tif (fh_len < 2)\n\t\treturn ERR_PTR(-EINVAL);\n'],
+    ),
     'fs/timerfd.c': [cancel, `\tspin_lock(&cancel_lock);\n${cancel}`],
     'fs/aio.c': [work, 'INIT_WORK(&req->work, aio_poll_put_work);'],
   });
@@ -53,10 +57,20 @@ test('a flag, an exported function, a value to callers that stay, two locks, a w
   expect(of('flag-bit-new')).toMatchObject([
     { place: 'fs/eventfd.c', functions: ['eventfd_signal'], message: expect.stringContaining('EFD_SEEN is new') },
   ]);
-  expect(of('return-changed')).toMatchObject([
-    { place: 'fs/libfs.c', functions: ['simple_unlink', 'simple_rmdir', 'simple_rename'] },
+  expect(of('return-ignored')).toMatchObject([
+    {
+      place: 'fs/libfs.c',
+      functions: ['simple_unlink', 'simple_rmdir', 'simple_rename'],
+      message: expect.stringMatching(/-ENOENT.*simple_rmdir\(\) ignores it/),
+    },
   ]);
-  expect(of('return-changed')[0]?.message).toMatch(/-ENOENT.*simple_rmdir\(\) ignores it/);
+  expect(of('return-changed')).toMatchObject([
+    {
+      place: 'fs/libfs.c',
+      functions: ['generic_fh_to_dentry'],
+      message: expect.stringContaining('ERR_PTR(-EINVAL), which it did not before. It was NULL before'),
+    },
+  ]);
   expect(of('lock-order-changed')).toMatchObject([
     {
       place: 'fs/timerfd.c',
@@ -76,13 +90,13 @@ test('a flag, an exported function, a value to callers that stay, two locks, a w
     expect(sourceLine(file, line)).toMatch(/spin_lock|INIT_WORK/);
 });
 
-test('a lock that the caller gives back from now on, a reference that the caller takes', async () => {
+test('a lock that another call gives back from now on, a reference that the caller takes', async () => {
   const fdget = '\tctx = eventfd_ctx_fileget(f.file);\n';
   const findings = await found('livegraft_sides', {
-    'fs/timerfd.c': edited(
-      'fs/timerfd.c',
-      ['__timerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);\n', '__timerfd_remove_cancel(ctx);\n'],
-      ['\ttimerfd_remove_cancel(ctx);\n\n', '\ttimerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);\n\n'],
+    'fs/fsopen.c': edited(
+      'fs/fsopen.c',
+      ['len, &need_free);\n\tmutex_unlock(&fc->uapi_mutex);\n', 'len, &need_free);\n'],
+      ['\t\tput_fs_context(fc);\n', '\t\tmutex_unlock(&fc->uapi_mutex);\n\t\tput_fs_context(fc);\n'],
     ),
     'fs/eventfd.c': edited(
       'fs/eventfd.c',
@@ -93,10 +107,10 @@ test('a lock that the caller gives back from now on, a reference that the caller
   const of = (code: string) => findings.filter((each) => each.code === code);
   expect(of('lock-side-moved')).toMatchObject([
     {
-      functions: expect.arrayContaining(['timerfd_remove_cancel', 'timerfd_release']),
+      functions: ['fscontext_read', 'fscontext_release'],
       spots: [
-        { side: 'patched', what: 'timerfd_remove_cancel() takes; before it took and gave back' },
-        { side: 'patched', what: 'timerfd_release() gives back; before it did neither' },
+        { side: 'patched', what: 'fscontext_read() takes; before it took and gave back' },
+        { side: 'patched', what: 'fscontext_release() gives back; before it did neither' },
       ],
     },
   ]);
@@ -110,7 +124,7 @@ test('a lock that the caller gives back from now on, a reference that the caller
     expect(sourceLine(file, line)).toMatch(/kref_get/);
 });
 
-test('near misses: a lock of another kind, two in the order that they have elsewhere, a leak mended in one function, a code more', async () => {
+test('near misses: a lock of another kind, half of one in the only caller, two in the order that they have elsewhere, a leak mended in one function, a code more', async () => {
   const [get, remove] = ['\tkref_get(&ctx->kref);\n', '\ttimerfd_remove_cancel(ctx);\n\n'];
   const settime = '\tif ((flags & ~TFD_SETTIME_FLAGS) ||\n';
   const lock = (how: string): string =>
