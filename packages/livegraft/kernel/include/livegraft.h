@@ -17,7 +17,7 @@
 #define LIVEGRAFT_PRE_UNPATCH(fn)
 #define LIVEGRAFT_POST_UNPATCH(fn)
 #define LIVEGRAFT_STATE(id, version)
-#define LIVEGRAFT_INCLUDE(fn)
+#define LIVEGRAFT_INCLUDE(fn, why)
 #define LIVEGRAFT_IGNORE(name, reason)
 #define LIVEGRAFT_SHADOW(name, type, id, constructor, destructor)
 #define LIVEGRAFT_KEY_ENABLED(key) 0
@@ -125,9 +125,10 @@ static inline __maybe_unused struct klp_state *livegraft_state(struct klp_object
 
 /*
  * Replaces a function although its code is what it was: its new copy then calls, and is called by, the new code
- * directly. For functions whose meaning changes through something that the compiler does not see.
+ * directly. For functions whose meaning changes through something that the compiler does not see. The reason is shown by
+ * the build and the review, and stays in the manifest.
  */
-#define LIVEGRAFT_INCLUDE(fn) LIVEGRAFT_ENTRY(include_##fn, .kind = 6, .name = #fn)
+#define LIVEGRAFT_INCLUDE(fn, why) LIVEGRAFT_ENTRY(include_##fn, .kind = 6, .name = #fn, .reason = why)
 
 /*
  * Leaves a change out: a function stays as it is in the running kernel, a variable keeps its value (its initial value may

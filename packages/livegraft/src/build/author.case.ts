@@ -51,9 +51,11 @@ describe('refused', () => {
       'state-twice',
     ],
     ['a state without a number', `${f}LIVEGRAFT_POST_PATCH(f);LIVEGRAFT_STATE(0, 1);`, 'state-invalid'],
-    ['no reason', 'LIVEGRAFT_IGNORE(version_proc_show, " ");', 'ignore-without-reason'],
+    ['no reason to leave out', 'LIVEGRAFT_IGNORE(version_proc_show, " ");', 'ignore-without-reason'],
+    ['no reason to take in', 'LIVEGRAFT_INCLUDE(version_proc_show, " ");', 'include-without-reason'],
+    ['no second argument', 'LIVEGRAFT_INCLUDE(version_proc_show);', 'does-not-compile'],
     ['a change of something that is not there', 'LIVEGRAFT_IGNORE(nowhere, "why");', 'author-name-unknown'],
-    ['a function that is not there', 'LIVEGRAFT_INCLUDE(nowhere);', 'author-name-unknown'],
+    ['a function that is not there', 'LIVEGRAFT_INCLUDE(nowhere, "why");', 'author-name-unknown'],
     ['an entry of another kind', 'LIVEGRAFT_ENTRY(x, .kind = 9, .name = "x");', 'author-unreadable'],
   ])('%s', async (_, text, code) => {
     const error = await builds(says(text)).catch((thrown: unknown) => thrown);
@@ -84,7 +86,7 @@ test('an ignored change of __init code stays out, a function that did not change
     'fs/proc/version.c': [
       'static int __init proc_version_init(void)\n{\n',
       `#include <livegraft.h>
-LIVEGRAFT_INCLUDE(version_proc_show);
+LIVEGRAFT_INCLUDE(version_proc_show, "it reads what changes");
 LIVEGRAFT_IGNORE(proc_version_init, "it has run");
 static int __init proc_version_init(void)
 {
@@ -92,9 +94,11 @@ static int __init proc_version_init(void)
 `,
     ],
   });
-  expect(manifest.functions).toMatchObject([{ name: 'version_proc_show', causes: [{ kind: 'forced' }] }]);
+  expect(manifest.functions).toMatchObject([
+    { name: 'version_proc_show', causes: [{ kind: 'forced', reason: 'it reads what changes' }] },
+  ]);
   expect(manifest).toMatchObject({
-    forced: [{ unit: 'fs/proc/version.c', name: 'version_proc_show' }],
+    forced: [{ unit: 'fs/proc/version.c', name: 'version_proc_show', reason: 'it reads what changes' }],
     ignored: [{ unit: 'fs/proc/version.c', name: 'proc_version_init', reason: 'it has run' }],
   });
   expect(manifest.findings.map(({ code }) => code).sort()).toEqual(['change-ignored', 'function-forced']);
@@ -133,7 +137,7 @@ ${show}`,
       'static int uptime_proc_show(',
       `#include <livegraft.h>
 ${f}LIVEGRAFT_POST_UNPATCH(f);
-LIVEGRAFT_INCLUDE(uptime_proc_show);
+LIVEGRAFT_INCLUDE(uptime_proc_show, "why");
 static int uptime_proc_show(`,
     ],
   };

@@ -348,7 +348,7 @@ function describeAuthor(
   units: readonly ChangedUnit[],
   { callbacks, states }: Extraction,
 ): Pick<Manifest, 'callbacks' | 'states' | 'forced' | 'ignored'> {
-  const forced = units.flatMap(({ source: unit, diff }) => diff.author.forced.map((name) => ({ unit, name })));
+  const forced = units.flatMap(({ source: unit, diff }) => diff.author.forced.map((each) => ({ unit, ...each })));
   const ignored = units.flatMap(({ source: unit, diff }) => diff.author.ignored.map((each) => ({ unit, ...each })));
   return {
     ...(callbacks.length === 0

@@ -92,8 +92,8 @@ export const manifestSchema = v.object({
     ),
   ),
   states: v.optional(v.array(v.object({ id: count, version: count }))),
-  /** Functions that are replaced although their code is what it was. */
-  forced: v.optional(v.array(v.object({ unit: v.string(), name: v.string() }))),
+  /** Functions that are replaced although their code is what it was, and why. */
+  forced: v.optional(v.array(v.object({ unit: v.string(), name: v.string(), reason: v.string() }))),
   /** Changes that are left out, and why. */
   ignored: v.optional(v.array(v.object({ unit: v.string(), name: v.string(), reason: v.string() }))),
   /** What the check of the finished module compared; absent without BTF and in bundles of livegraft 0.1. */

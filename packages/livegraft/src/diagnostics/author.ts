@@ -51,6 +51,12 @@ export const ignoreWithoutReason = define<Where>('ignore-without-reason', {
   hint: 'say it in the second argument: whoever reviews the livepatch reads it there',
 });
 
+export const includeWithoutReason = define<Where>('include-without-reason', {
+  place,
+  message: ({ name }) => `LIVEGRAFT_INCLUDE(${name}) gives no reason why the function must be replaced`,
+  hint: 'say it in the second argument: whoever reviews the livepatch reads it there',
+});
+
 export const authorNameUnknown = define<Where & { macro: string; what: string }>('author-name-unknown', {
   place,
   message: ({ name, macro, what }) => `${macro}(${name}): the kernel has no ${what} of that name in this file`,
@@ -78,10 +84,10 @@ export const ignoreNeedless = define<Where>('ignore-needless', {
   hint: 'take it out of the patch, so that it hides nothing later',
 });
 
-export const functionForced = define<Where>('function-forced', {
+export const functionForced = define<Where & { reason: string }>('function-forced', {
   severity: 'note',
   place,
-  message: ({ name }) => `${name} is replaced although its code is what it was, as the patch asks`,
+  message: ({ name, reason }) => `${name} is replaced although its code is what it was, as the patch asks: ${reason}`,
 });
 
 export const noteTooLarge = define<{ name: string; size: number; limit: number }>('note-too-large', {

@@ -138,7 +138,7 @@ beforeAll(async () => {
     sourcePatch(kernel, {
       'fs/pipe.c': [
         'static ssize_t\npipe_read(',
-        `${all('pipe')}LIVEGRAFT_INCLUDE(pipe_read);\nstatic ssize_t\npipe_read(`,
+        `${all('pipe')}LIVEGRAFT_INCLUDE(pipe_read, "tasks sleep in it");\nstatic ssize_t\npipe_read(`,
       ],
     }),
   );

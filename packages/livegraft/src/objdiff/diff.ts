@@ -28,8 +28,8 @@ export interface FunctionVerdict {
   readonly patched?: Atom;
   /** Why it is not unchanged: its own first difference, or its cold part's. */
   readonly why?: Cause;
-  /** Changed only because the patch says so (LIVEGRAFT_INCLUDE). */
-  readonly forced?: true;
+  /** Changed only because the patch says so (LIVEGRAFT_INCLUDE): its reason. */
+  readonly forced?: string;
   /** Unchanged only because the patch says so (LIVEGRAFT_IGNORE). */
   readonly ignored?: true;
 }
@@ -119,8 +119,8 @@ function asAsked(verdict: FunctionVerdict, { forced, ignored }: AuthorEntries): 
   if (original === undefined || patched === undefined) return verdict;
   if (verdict.verdict === 'changed' && ignored.some((each) => isNamed(name, each.name)))
     return { name, original, patched, verdict: 'unchanged', ignored: true };
-  if (verdict.verdict === 'unchanged' && forced.some((each) => isNamed(name, each)))
-    return { name, original, patched, verdict: 'changed', forced: true };
+  const wish = verdict.verdict === 'unchanged' ? forced.find((each) => isNamed(name, each.name)) : undefined;
+  if (wish !== undefined) return { name, original, patched, verdict: 'changed', forced: wish.reason };
   return verdict;
 }
 
@@ -145,11 +145,12 @@ function authorFindings(
   const exists = (name: string, isKind: (atom: Atom) => boolean): boolean =>
     original.object.atoms.some((atom) => isKind(atom) && atom.symbols.some((symbol) => isNamed(symbol.name, name)));
   return [
-    ...forced.flatMap((name) => {
+    ...forced.flatMap(({ name, reason }) => {
+      if (reason.trim() === '') return [sayAuthor.includeWithoutReason({ unit, name })];
       if (!exists(name, ({ kind }) => kind === 'function'))
         return [sayAuthor.authorNameUnknown({ unit, name, macro: 'LIVEGRAFT_INCLUDE', what: 'function' })];
-      return functions.some((f) => f.forced === true && isNamed(f.name, name))
-        ? [sayAuthor.functionForced({ unit, name })]
+      return functions.some((f) => f.forced !== undefined && isNamed(f.name, name))
+        ? [sayAuthor.functionForced({ unit, name, reason })]
         : [];
     }),
     ...ignored.flatMap(({ name, reason }) => {

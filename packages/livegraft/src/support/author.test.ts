@@ -36,6 +36,7 @@ test('entries are read by their relocations, in order', () => {
         [16, ABS64, 'f', 0],
         [24, ABS64, '.rodata.str1.1', 0],
         [104, ABS64, '.rodata.str1.1', 0],
+        [112, ABS64, '.rodata.str1.1', 2],
         [144, ABS64, '.rodata.str1.1', 0],
         [152, ABS64, '.rodata.str1.1', 2],
         [184, ABS64, '.rodata.str1.1', 0],
@@ -46,7 +47,7 @@ test('entries are read by their relocations, in order', () => {
   expect(entries).toEqual({
     callbacks: [{ kind: 'post_unpatch', name: 'f', field: 16 }],
     states: [{ id: 17n, version: 3 }],
-    forced: ['f'],
+    forced: [{ name: 'f', reason: 'why not' }],
     ignored: [{ name: 'f', reason: 'why not' }],
     lent: ['f'],
   });

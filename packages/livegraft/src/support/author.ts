@@ -22,7 +22,8 @@ export interface AuthorState {
   readonly version: number;
 }
 
-export interface AuthorIgnore {
+/** A function or variable that the patch names, and why. */
+export interface AuthorWish {
   readonly name: string;
   readonly reason: string;
 }
@@ -32,8 +33,8 @@ export interface AuthorEntries {
   readonly section?: ElfSection;
   readonly callbacks: readonly AuthorCallback[];
   readonly states: readonly AuthorState[];
-  readonly forced: readonly string[];
-  readonly ignored: readonly AuthorIgnore[];
+  readonly forced: readonly AuthorWish[];
+  readonly ignored: readonly AuthorWish[];
   /** Functions whose address is handed to the kernel for the time of a call only: constructors and destructors of shadow variables. */
   readonly lent: readonly string[];
 }
@@ -53,12 +54,13 @@ export function readAuthorEntries(elf: ElfFile): AuthorEntries {
   if (size % entrySize !== 0 || data.length !== size) fail(`${size} bytes of entries of ${entrySize}`, 0);
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const text = (at: number): string => textAt(elf, section, at) ?? fail('a text that is not there', at);
+  const wish = (at: number): AuthorWish => ({ name: text(at + 24), reason: textAt(elf, section, at + 32) ?? '' });
   const found = {
     section,
     callbacks: [] as AuthorCallback[],
     states: [] as AuthorState[],
-    forced: [] as string[],
-    ignored: [] as AuthorIgnore[],
+    forced: [] as AuthorWish[],
+    ignored: [] as AuthorWish[],
     lent: [] as string[],
   };
   for (let at = 0; at < size; at += entrySize) {
@@ -67,8 +69,8 @@ export function readAuthorEntries(elf: ElfFile): AuthorEntries {
     if (callback !== undefined) found.callbacks.push({ kind: callback, name: text(at + 24), field: at + 16 });
     else if (kind === 5)
       found.states.push({ id: view.getBigUint64(at + 8, true), version: view.getUint32(at + 4, true) });
-    else if (kind === 6) found.forced.push(text(at + 24));
-    else if (kind === 7) found.ignored.push({ name: text(at + 24), reason: textAt(elf, section, at + 32) ?? '' });
+    else if (kind === 6) found.forced.push(wish(at));
+    else if (kind === 7) found.ignored.push(wish(at));
     else if (kind === 8) found.lent.push(text(at + 24));
     else fail(`an entry of kind ${kind}`, at);
   }

@@ -19,7 +19,7 @@ export type Cause =
   /** The function itself changed, and ftrace cannot reach it. */
   | { readonly kind: 'unreachable' }
   /** The patch asks for it (LIVEGRAFT_INCLUDE). */
-  | { readonly kind: 'forced' }
+  | { readonly kind: 'forced'; readonly reason: string }
   /** A table says something else about its code. */
   | { readonly kind: 'table'; readonly table: string }
   | { readonly kind: 'section'; readonly before: string; readonly after: string }
@@ -81,7 +81,7 @@ function sayFirst(cause: Cause): string {
     case 'unreachable':
       return 'changed, and ftrace cannot reach it: its callers are replaced';
     case 'forced':
-      return 'replaced because the patch asks for it (LIVEGRAFT_INCLUDE)';
+      return `replaced because the patch asks for it: ${cause.reason}`;
     case 'table':
       return `has another entry in ${cause.table}`;
     case 'section':

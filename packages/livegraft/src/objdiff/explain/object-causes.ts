@@ -52,7 +52,7 @@ function causesOfChanged(
   { name, original, patched, why, forced }: FunctionVerdict,
   divergence: Divergence | undefined,
 ): readonly Cause[] {
-  if (forced === true) return [{ kind: 'forced' }];
+  if (forced !== undefined) return [{ kind: 'forced', reason: forced }];
   const { difference, part } = why!;
   const base = baseName(name);
   if (base !== name && context.has(base, 'changed'))
