@@ -140,7 +140,7 @@ static inline __maybe_unused struct klp_state *livegraft_state(struct klp_object
 /*
  * Whether a static key (DEFINE_STATIC_KEY_TRUE, DEFINE_STATIC_KEY_FALSE) is on, read from its counter instead of by a
  * patched jump: the way to test a key of a module, in the place of static_branch_likely() and static_branch_unlikely().
- * Static calls of modules need nothing: they go through their trampoline.
+ * Static calls of modules need nothing: they go through their trampoline. For a tracepoint: __tracepoint_NAME.
  */
 #define LIVEGRAFT_KEY_ENABLED(static_key) (atomic_read(&(static_key).key.enabled) != 0)
 

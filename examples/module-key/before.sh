@@ -1,0 +1,1 @@
+[ "$(cat /sys/fs/ext4/features/lazy_itable_init)" = supported ]
