@@ -160,8 +160,8 @@ describe('a patch to a header', () => {
     expect(units.map(({ unit }) => unit.source)).toEqual(['net/8021q/vlan_core.c']);
   });
 
-  test('a structure: its users, with their types', async () => {
-    const { units } = await patched({
+  test('a structure: its users, with their types, and the exports that take it', async () => {
+    const { units, findings } = await patched({
       'include/linux/mbcache.h': ['\tu64\t\t\te_value;\n', '\tu64 livegraft;\n\tu64\t\t\te_value;\n'],
     });
     expect(units.map(({ unit }) => [unit.source, unit.klpObject])).toEqual([
@@ -175,6 +175,20 @@ describe('a patch to a header', () => {
       [56, 64],
       [56, 64],
     ]);
+    const exports = findings.filter(({ code }) => code === 'export-changed').map(({ data }) => data?.['name']);
+    expect(exports).toEqual(expect.arrayContaining(['mb_cache_entry_get', 'mb_cache_entry_find_next']));
+    // takes the cache, and nothing of an entry
+    expect(exports).not.toContain('mb_cache_destroy');
+  });
+
+  test('near miss: a structure that no export takes', async () => {
+    const { findings } = await patched({
+      'fs/mbcache.c': [
+        'void mb_cache_entry_touch(struct mb_cache *cache,',
+        'struct livegraft { int x; };\n\nvoid mb_cache_entry_touch(struct mb_cache *cache,',
+      ],
+    });
+    expect(findings.map(({ code }) => code)).not.toContain('export-changed');
   });
 
   test.each<[string, string, Edits]>([
