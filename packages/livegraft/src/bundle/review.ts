@@ -10,13 +10,16 @@ const list = <T extends v.GenericSchema>(of: T) => v.pipe(v.array(of), v.readonl
 const excerpt = v.object({ file: v.string(), /** Of the first, 1-based. */ line: count, lines: list(v.string()) });
 
 /** A declaration before and after; a side that has none, or one made by a macro, is absent. */
-const sourcePair = v.object({
-  /** `function`, `macro`, `type`, `variable`, `other` (patch/declarations.ts). */
-  kind: v.string(),
-  name: v.string(),
-  before: v.exactOptional(excerpt),
-  after: v.exactOptional(excerpt),
-});
+const sourcePair = v.pipe(
+  v.object({
+    /** `function`, `macro`, `type`, `variable`, `other` (patch/declarations.ts). */
+    kind: v.string(),
+    name: v.string(),
+    before: v.exactOptional(excerpt),
+    after: v.exactOptional(excerpt),
+  }),
+  v.check(({ before, after }) => before !== undefined || after !== undefined, 'neither before nor after'),
+);
 
 const instruction = v.object({
   /** In the function, bytes. */
@@ -28,12 +31,18 @@ const instruction = v.object({
 });
 
 /** One line of both sides’ machine code; a side without an instruction there is absent. */
-const codeRow = v.object({
-  /** The same bytes outside of relocated fields, and fields and branches lead to the same. */
-  same: v.boolean(),
-  before: v.exactOptional(instruction),
-  after: v.exactOptional(instruction),
-});
+const codeRow = v.pipe(
+  v.object({
+    /** The same bytes outside of relocated fields, and fields and branches lead to the same. */
+    same: v.boolean(),
+    before: v.exactOptional(instruction),
+    after: v.exactOptional(instruction),
+  }),
+  v.check(
+    ({ same, before, after }) => (same ? before && after : (before ?? after)) !== undefined,
+    'the same on both sides, or one side at least',
+  ),
+);
 
 /** The function, or the part of it that the compiler put apart: `f.cold`. */
 const codePart = v.object({ name: v.string(), rows: list(codeRow) });

@@ -11,6 +11,7 @@ import { elfMutators } from './elf.ts';
 import { archives, bootImages, notes, symbolTables, typeInformation } from './kernel-parts.ts';
 import { objectTargets } from './object-targets.ts';
 import { objects } from './objects.ts';
+import { reportTargets } from './report-targets.ts';
 import { textTargets } from './text-targets.ts';
 
 export interface Target {
@@ -82,4 +83,4 @@ function everyType(btf: Btf): void {
   }
 }
 
-export const targets: readonly Target[] = [...formats, ...objectTargets, ...textTargets];
+export const targets: readonly Target[] = [...formats, ...objectTargets, ...textTargets, ...reportTargets];
