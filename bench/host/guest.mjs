@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { BTF_KIND } from '@livegraft/binfmt/btf';
 import { root } from '../../scripts/setup.mjs';
 
 const dist = join(root, 'packages/livegraft/dist');
 const { openKernel, listKernels } = await import(`${dist}/kernel/store.js`);
 const { runMake, withBuildTree, errorLines } = await import(`${dist}/kbuild/make.js`);
 const { guestModules } = await import(`${dist}/trial/try.js`);
+const { readImage } = await import(`${dist}/kernel/image.js`);
 const { runInGuest, shareModules } = await import(`${dist}/vm/shell.js`);
 
 const guestFolder = fileURLToPath(new URL('guest/', import.meta.url));
@@ -69,12 +71,19 @@ export async function compileModules(kernel, names, scratch) {
   return folder;
 }
 
+/** Where a member lies in a structure, by the kernel's own types; bytes. */
+export async function memberOffset(kernel, structure, member) {
+  const { btf } = await readImage(kernel);
+  const [id] = btf.named(BTF_KIND.STRUCT, structure);
+  return btf.members(id).find(({ name }) => name === member).bitOffset / 8;
+}
+
 /** `livegraft build`; returns the bundle's folder. */
-export function build(kernel, patch, name, scratch) {
+export function build(kernel, patch, name, scratch, flags = []) {
   const program = join(root, 'packages/livegraft/bin/livegraft.js');
   execute(process.execPath, [
     program,
-    ...['build', patch, '--kernel', kernel.name, '-o', scratch, '--name', name, '--quiet'],
+    ...['build', patch, '--kernel', kernel.name, '-o', scratch, '--name', name, '--quiet', ...flags],
   ]);
   return join(scratch, name);
 }

@@ -80,15 +80,35 @@ run cycles-calls calls
 run memory-after memory
 run cycles-left left
 
+seen() { /usr/sbin/chroot --userspec=1000:1000 / true; }
 run state-one insert livegraft_shadow
+/usr/sbin/chroot --userspec=1000:1000 / sleep 1000 &
+user=$!
+wait_for grep -q Uid:.1000 /proc/$user/status
+calls >/dev/null
+run state-one-seen seen
+run state-one-calls calls
+cat /tmp/pipe >/tmp/read &
+reader=$!
+wait_for grep -q pipe_read /proc/$reader/stack
+run turned sh -c 'insmod livegraft_turned/livegraft_turned.ko && cat /sys/kernel/livepatch/livegraft_turned/transition && echo 0 >/sys/kernel/livepatch/livegraft_turned/enabled'
+wait_for gone livegraft_turned
+wait_for rmmod livegraft_turned
+kill $reader
+run turned-seen seen
+run turned-calls calls
 run state-two lg load livegraft_shadow2 --json
 wait_for rmmod livegraft_shadow
+run state-two-seen sh -c '/usr/sbin/chroot --userspec=1000:1000 / true && sleep 1 && /usr/sbin/chroot --userspec=1000:1000 / true'
+run state-two-calls calls
 run state-list lg list
 run state-preflight lg load livegraft_shadow --dry-run --json
 run state-unknown lg load livegraft_stateless --dry-run --json
 run state-kernel insmod livegraft_shadow/livegraft_shadow.ko
 run state-kernel-says sh -c 'dmesg | grep "not compatible"'
 run state-remove remove livegraft_shadow2
+run state-end-calls calls
+kill $user
 run log sh -c 'dmesg | grep -E "WARNING|BUG|Oops|RIP:"; true'
 `;
 
@@ -143,7 +163,16 @@ beforeAll(async () => {
     }),
   );
   await build('livegraft_shadow', shadow);
-  await build('livegraft_shadow2', shadow.replace('0x6c670001, 1)', '0x6c670001, 2)'), '--replace');
+  const successor = await readFile(join(examples, 'shadow-field/successor.patch'), 'latin1');
+  await build('livegraft_shadow2', successor, '--replace');
+  // with a function beside it in which somebody sleeps: its transition can be turned round
+  const held = sourcePatch(kernel, {
+    'fs/pipe.c': [
+      'static ssize_t\npipe_read(',
+      '#include <livegraft.h>\nLIVEGRAFT_INCLUDE(pipe_read, "tasks sleep in it");\nstatic ssize_t\npipe_read(',
+    ],
+  });
+  await build('livegraft_turned', `${successor}${held}`, '--replace');
   await build(
     'livegraft_stateless',
     await readFile(join(examples, 'proc-meminfo/example.patch'), 'latin1'),
@@ -211,6 +240,22 @@ test(`a shadow variable, ${cycles} times in and out: nothing is left`, () => {
   expect(after![2]).toBe(before![2]);
   // the guest's own log and page tables grow a little
   expect(Number(before![1]) - Number(after![1])).toBeLessThan(16 * 1024);
+});
+
+test('a successor takes the fields over with what is in them, and adds one; turned round, it leaves them to the one before', () => {
+  expect(lines('state-one-calls')).toEqual(['user 1000 seen 2 times']);
+  expect(said.get('turned')).toEqual({ exit: 0, out: '1\n' });
+  // its post_patch was never reached, its post_unpatch freed nothing
+  expect(lines('turned-calls')).toEqual(['user 1000 seen 3 times']);
+  const [taken, first, second, ...more] = lines('state-two-calls');
+  expect(taken).toMatch(/^\d+ fields taken over, \d+ now$/);
+  const [before, now] = taken!.match(/\d+/g)!.map(Number);
+  expect(before).toBeGreaterThan(1);
+  expect(now).toBe(2 * before!);
+  expect(first).toBe('user 1000 seen 4 times, the last at 0');
+  expect(second).toMatch(/^user 1000 seen 5 times, the last at [1-9]/);
+  expect(more).toEqual([]);
+  expect(lines('state-end-calls')).toEqual(['0 fields left']);
 });
 
 test('states: a newer version goes over, an older or none is refused, and load says so before the kernel does', () => {
