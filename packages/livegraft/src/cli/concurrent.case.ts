@@ -54,5 +54,5 @@ test('the same bundle again and again: always whole', async () => {
   expect(await livegraft(args('again', 'one'))).toMatchObject({ exit: 0, files: [] });
   expect(await readdir(join(dir, 'again'))).toEqual(['one']);
   const files = (await readdir(join(dir, 'again/one'))).sort();
-  expect(files).toEqual(['glue.c', 'manifest.json', 'one.ko', 'patch.diff', 'review.json']);
+  expect(files).toEqual(['glue.c', 'manifest.json', 'one.ko', 'patch.diff', 'report.html', 'review.json']);
 });

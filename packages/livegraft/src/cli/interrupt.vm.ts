@@ -35,6 +35,7 @@ test.each([0, 500, 2_000, 5_000, 8_000])('Ctrl-C %i ms into a trial: 130, no gue
     'livegraft_some.ko',
     'manifest.json',
     'patch.diff',
+    'report.html',
     'review.json',
   ]);
 });

@@ -46,7 +46,7 @@ test('a shadow variable: its number and size; without a state it is told', async
   const { codes, data } = await example('shadow-field');
   expect(codes).toEqual(['data-of-its-own']);
   expect(data).toMatchObject({
-    user_notes: { kind: 'variable', size: 4 },
+    user_notes: { kind: 'variable', size: 8 },
     'shadow variable 0x6c670001': { kind: 'shadow-variable', size: 4, unit: 'kernel/user.c' },
   });
   const without = await example('shadow-field', (text) => text.replace('+LIVEGRAFT_STATE(0x6c670001, 1);', '+'));
