@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/sign-off.ts';
 import { type Bundle, readReview } from './bundle.ts';
+import { type Evidence, evidenceSchema } from './evidence.ts';
 import type { Manifest } from './manifest.ts';
 import type { Review } from './review.ts';
 
@@ -49,37 +50,53 @@ export function changesSince(before: readonly SeenFile[], now: readonly SeenFile
   });
 }
 
-/** The module that a trial was about, by sha256 under its name (vm/evidence.ts). */
-const evidenceSchema = v.looseObject({ bundles: v.record(v.string(), v.string()) });
+/** What a reviewer is shown, beside the manifest. */
+export interface BundleParts {
+  readonly review: Review;
+  readonly patches: readonly BundledPatch[];
+  readonly glue: string;
+  /** Absent before a trial. */
+  readonly evidence?: Evidence;
+}
 
 /**
- * Checks the files of a bundle against each other: the review and the evidence are about this module, the patches are those that were built.
- * Throws `bundle-inconsistent`, `review-unreadable` (exit 4).
+ * Reads the files of a bundle and checks them against each other: the review and the evidence are about this module, the patches are those that
+ * were built. Throws `bundle-inconsistent`, `review-unreadable` (exit 4).
  */
-export async function readConsistent(bundle: Bundle): Promise<Review> {
+export async function readConsistent(bundle: Bundle): Promise<BundleParts> {
   const { path, manifest } = bundle;
   const fail = (file: string, problem: string) => new LivegraftError(say.bundleInconsistent({ path, file, problem }));
-  const json = async (file: string): Promise<unknown> => {
-    const bytes = await readPart(path, file);
-    if (bytes === undefined) return undefined;
-    try {
-      return JSON.parse(Buffer.from(bytes).toString());
-    } catch (error) {
-      throw fail(file, `it is no JSON: ${(error as Error).message}`);
-    }
-  };
   const review = await readReview(bundle);
   const patch = await readPart(path, 'patch.diff');
   if (patch === undefined) throw fail('patch.diff', 'it is missing');
-  if (splitPatches(patch, manifest) === undefined) throw fail('patch.diff', 'it is not what was built');
-  if ((await readPart(path, 'glue.c')) === undefined) throw fail('glue.c', 'it is missing');
-  const evidence = await json('evidence.json');
-  if (evidence !== undefined) {
-    const { success, output } = v.safeParse(evidenceSchema, evidence);
-    if (!success || output.bundles[manifest.name] !== manifest.module.sha256)
-      throw fail('evidence.json', 'it is not about this module; run `livegraft try` again');
+  const patches = splitPatches(patch, manifest);
+  if (patches === undefined) throw fail('patch.diff', 'it is not what was built');
+  const glue = await readPart(path, 'glue.c');
+  if (glue === undefined) throw fail('glue.c', 'it is missing');
+  const evidence = await readEvidence(bundle);
+  const parts = { review, patches, glue: Buffer.from(glue).toString() };
+  return evidence === undefined ? parts : { ...parts, evidence };
+}
+
+async function readEvidence({ path, manifest }: Bundle): Promise<Evidence | undefined> {
+  const file = 'evidence.json';
+  const bytes = await readPart(path, file);
+  if (bytes === undefined) return undefined;
+  const fail = (problem: string) => new LivegraftError(say.bundleInconsistent({ path, file, problem }));
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw fail(`it is no JSON: ${(error as Error).message}`);
   }
-  return review;
+  const parsed = v.safeParse(evidenceSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw fail(`${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
+  }
+  if (parsed.output.bundles[manifest.name] !== manifest.module.sha256)
+    throw fail('it is not about this module; run `livegraft try` again');
+  return parsed.output;
 }
 
 export interface BundledPatch {

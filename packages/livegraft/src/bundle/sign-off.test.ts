@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { reportContent } from '../report/testing/content.ts';
 import type { Bundle } from './bundle.ts';
 import { changesSince, digestOf, readConsistent, readSeen, splitPatches } from './contents.ts';
 import { addSignOff, readSignOffs, signOffsPath, statementOf } from './sign-off.ts';
@@ -19,6 +20,9 @@ const time = new Date('2026-11-24T12:00:00Z');
 const put = (file: string, text: string): void => writeFileSync(join(bundle.path, file), text);
 const sign = async (more: Partial<Parameters<typeof addSignOff>[0]> = {}) =>
   addSignOff({ bundle, seen: await readSeen(bundle), by, verdict: 'approved', time, ...more });
+
+/** Of a trial of a module. */
+const evidenceOf = (module: string) => ({ ...reportContent().evidence, bundles: { livegraft_fix: module } });
 
 test('digestOf is the sha256 of what sha256sum says of the files, in the fixed order', async () => {
   put('evidence.json', JSON.stringify({ bundles: { livegraft_fix: bundle.manifest.module.sha256 } }));
@@ -86,6 +90,7 @@ test.each([
   ['review.json', (text: string) => text.replace(/[0-9a-f]{64}/, '00'.repeat(32)), 'review-unreadable'],
   ['patch.diff', (text: string) => `${text}+\n`, 'bundle-inconsistent'],
   ['patch.diff', () => `${patches[1]}${patches[0]}`, 'bundle-inconsistent'],
+  ['evidence.json', () => JSON.stringify(evidenceOf('00')), 'bundle-inconsistent'],
   ['evidence.json', () => '{"bundles":{"livegraft_fix":"00"}}', 'bundle-inconsistent'],
   ['evidence.json', () => '{', 'bundle-inconsistent'],
 ])('readConsistent refuses a bundle whose %s is of something else', async (file, change, code) => {
@@ -94,6 +99,16 @@ test.each([
   put(file, change(file === 'evidence.json' ? '' : readFileSync(path, 'utf8')));
   await expect(readConsistent(bundle)).rejects.toMatchObject({ code });
   await expect(sign()).rejects.toMatchObject({ code });
+});
+
+test('readConsistent has the review, each patch, the glue, and the evidence once there is some', async () => {
+  const parts = await readConsistent(bundle);
+  expect(parts).toMatchObject({ review: { name: 'livegraft_fix' }, glue: '/* glue */\n' });
+  expect(parts.patches.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual(patches);
+  expect(parts).not.toHaveProperty('evidence');
+  const evidence = evidenceOf(bundle.manifest.module.sha256);
+  put('evidence.json', JSON.stringify(evidence));
+  expect((await readConsistent(bundle)).evidence).toEqual(evidence);
 });
 
 test.each(['glue.c', 'patch.diff', 'review.json'])('readConsistent refuses a bundle without %s', async (file) => {

@@ -4,7 +4,8 @@ import { type Diagnostic, Exit, LivegraftError } from '../diagnostics/diagnostic
 import { notRoot } from '../diagnostics/host.ts';
 import type { Livepatch } from '../host/livepatch.ts';
 import type { Story } from '../live/follow.ts';
-import { formatDuration, plural } from './text.ts';
+import { plural } from '../support/plural.ts';
+import { formatDuration } from './text.ts';
 
 /** Throws `not-root` (exit 2). */
 export function requireRoot(command: string): void {

@@ -1,6 +1,7 @@
 /** A plan for people: whose version of each function runs now, once the bundles are loaded, and once they are reverted. */
 import type { Plan, PlannedLivepatch } from '../live/plan.ts';
-import { plural, table } from './text.ts';
+import { plural } from '../support/plural.ts';
+import { table } from './text.ts';
 
 const fates: Readonly<Record<PlannedLivepatch['fate'], string>> = {
   stays: 'stays as it is',

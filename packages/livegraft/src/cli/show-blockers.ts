@@ -1,8 +1,9 @@
 /** Those who hold a transition back, for people: a line each while they are few, else a line for each reason, and what can be done, each thing once. */
 import type { Blocker } from '../host/blockers.ts';
 import { showFrame } from '../host/stacks.ts';
+import { plural } from '../support/plural.ts';
 import type { Style } from './style.ts';
-import { fold, formatDuration, plural, table } from './text.ts';
+import { fold, formatDuration, table } from './text.ts';
 
 /** More than fit on a usual screen are told by their reasons. */
 const few = 12;

@@ -1,11 +1,12 @@
 /** A review for people: first the verdict, then the findings by weight, then each function. */
 import type { Manifest } from '../bundle/manifest.ts';
-import type { FunctionReview, Review, SourcePair } from '../bundle/review.ts';
+import type { FunctionReview, NewFunctionReview, Review, SourcePair } from '../bundle/review.ts';
 import { Exit } from '../diagnostics/diagnostic.ts';
 import { align } from '../support/align.ts';
+import { plural } from '../support/plural.ts';
 import type { Session } from './command.ts';
 import { formatDiagnostic } from './show-diagnostic.ts';
-import { fold, plural, wrap } from './text.ts';
+import { fold, wrap } from './text.ts';
 
 type Screen = Pick<Session, 'print' | 'style' | 'verbose' | 'columns'>;
 
@@ -18,6 +19,10 @@ export function showReview(manifest: Manifest, review: Review, screen: Screen): 
   for (const finding of review.findings) print(`\n${formatDiagnostic({ ...finding, exit: Exit.done }, width, style)}`);
   print(`\n${style('bold', `${plural(review.functions.length, 'function')} replaced`)}`);
   for (const each of review.functions) showFunction(each, manifest, screen);
+  if (review.added.length > 0) {
+    print(`\n${style('bold', 'New functions')}`);
+    for (const each of review.added) showNew(each, screen);
+  }
   if (review.data.length > 0) {
     print(`\n${style('bold', 'Data that comes along')}`);
     for (const { name, kind, size, initial, fate } of review.data) {
@@ -58,8 +63,19 @@ function showFunction(review: FunctionReview, { functions }: Manifest, screen: S
   }
 }
 
+function showNew(review: NewFunctionReview, screen: Screen): void {
+  const { name, object, size, usedBy, source, code } = review;
+  const width = widthOf(screen);
+  const users = usedBy.length === 0 ? 'the kernel calls it: a callback' : `used by ${usedBy.join(', ')}`;
+  screen.print(fold(`  ${name}${inModule(object)}: ${plural(size, 'byte')}, ${users}`, width));
+  if (!screen.verbose) return;
+  for (const line of surroundings(review)) screen.print(fold(`    ${line}`, width));
+  for (const pair of source) showSource(pair, screen);
+  for (const part of code) showCode(part, screen);
+}
+
 /** What the new code refers to, by who resolves it, and what came along. */
-function surroundings({ references, companions }: FunctionReview): string[] {
+function surroundings({ references, companions }: Pick<FunctionReview, 'references' | 'companions'>): string[] {
   const of = (how: FunctionReview['references'][number]['how'], words: string): string[] => {
     const named = references
       .filter((each) => each.how === how)

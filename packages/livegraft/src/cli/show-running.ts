@@ -1,9 +1,10 @@
 /** For people, what the kernel that runs here adds to a review. */
 import type { Running } from '../live/running.ts';
+import { plural } from '../support/plural.ts';
 import type { Session } from './command.ts';
 import { heldText } from './show-blockers.ts';
 import { formatDiagnostic } from './show-diagnostic.ts';
-import { fold, plural, wrap } from './text.ts';
+import { fold, wrap } from './text.ts';
 
 type Screen = Pick<Session, 'print' | 'style' | 'verbose' | 'columns'>;
 

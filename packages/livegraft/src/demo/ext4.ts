@@ -1,8 +1,9 @@
 /** The story of a real regression in Debian's ext4: the crash, the cure while it runs, and the crash again once it was taken back. */
 import type { Bundle } from '../bundle/bundle.ts';
+import type { Evidence } from '../bundle/evidence.ts';
 import type { Kernel } from '../kernel/types.ts';
+import { evidenceOf } from '../trial/evidence.ts';
 import { guestModules, type Tried, tryBundles } from '../trial/try.ts';
-import { type Evidence, evidenceOf } from '../vm/evidence.ts';
 import { runTrial } from '../vm/run.ts';
 import type { Step } from '../vm/trial.ts';
 import { deriveFix } from './fix.ts';

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { build } from '../build/build.ts';
 import type { Bundle } from '../bundle/bundle.ts';
+import type { Evidence } from '../bundle/evidence.ts';
 import { readyForBuilds } from '../kbuild/ready.ts';
 import { fetchKernel } from '../kernel/fetch.ts';
 import { cacheDir } from '../kernel/places.ts';
 import type { Kernel } from '../kernel/types.ts';
 import type { Progress } from '../support/progress.ts';
-import type { Evidence } from '../vm/evidence.ts';
 
 /** What the demo tells and shows; the command line decides how. */
 export interface Stage {

@@ -29,9 +29,9 @@ export function isContentOnly({ name, role }: { readonly name: string; readonly 
   return role !== 'data' && /^(?:.+\.)?(__func__|__FUNCTION__|__PRETTY_FUNCTION__|CSWTCH|__msg)(\.\d+)*$/.test(name);
 }
 
-/** The function’s name in the source: `f.constprop.0.isra.0` → `f`. */
-export function plain(name: string): string {
-  return name.replace(/\.(constprop|isra|part)\..*$/, '');
+/** `f.part.0.isra.2` → `f`: no C name has a dot. */
+export function baseName(name: string): string {
+  return name.replace(/\..*$/s, '') || name;
 }
 
 /** Padding before a function for CFI or call thunks, named after it (CONFIG_CALL_PADDING, kCFI). */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EvidenceStep } from '../vm/evidence.ts';
+import type { EvidenceStep } from '../bundle/evidence.ts';
 import { transitionChart } from './chart.ts';
 
 const step = (seconds?: number): EvidenceStep => ({

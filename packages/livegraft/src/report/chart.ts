@@ -1,5 +1,5 @@
 /** A transition over time as a drawing: how many tasks still had to move. */
-import type { EvidenceStep } from '../vm/evidence.ts';
+import type { EvidenceStep } from '../bundle/evidence.ts';
 import { type Html, html } from './html.ts';
 import { seconds } from './words.ts';
 

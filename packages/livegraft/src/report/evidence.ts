@@ -1,8 +1,10 @@
 /** What the trial in the virtual machine showed: each step, the transitions over time, the scripts' output, the kernel's own words. */
-import type { Evidence, EvidenceFinding, EvidenceStep } from '../vm/evidence.ts';
+
+import type { Evidence, EvidenceFinding, EvidenceStep } from '../bundle/evidence.ts';
+import { plural } from '../support/plural.ts';
 import { type Marks, transitionChart } from './chart.ts';
 import { Html, html } from './html.ts';
-import { counted, seconds } from './words.ts';
+import { seconds } from './words.ts';
 
 export function evidenceSection(evidence: Evidence | undefined, name: string): Html {
   const body =
@@ -17,9 +19,9 @@ function tried(evidence: Evidence): Html {
   const others = Object.keys(bundles).length - 1;
   return html`<p class="outcome ${verdict === 'passed' ? 'good' : 'bad'}"><strong>${verdict}</strong>: ${why}</p>
 <dl class="facts"><dt>Kernel</dt><dd>${kernel.release}, ${machine.boot === 'image' ? 'booted as on iron, with KASLR' : 'booted unpacked, without KASLR'}${times.boot !== undefined && `, up after ${seconds(times.boot)}`}</dd>
-<dt>Machine</dt><dd>QEMU ${machine.qemu}, ${machine.accel === 'tcg' ? 'emulation (tcg), one thread' : 'KVM'}, ${counted(machine.cpus, 'processor')}, ${machine.memory} MiB</dd>
+<dt>Machine</dt><dd>QEMU ${machine.qemu}, ${machine.accel === 'tcg' ? 'emulation (tcg), one thread' : 'KVM'}, ${plural(machine.cpus, 'processor')}, ${machine.memory} MiB</dd>
 <dt>When</dt><dd><time datetime="${started}">${started}</time>, ${seconds(times.total)} in all</dd>
-${others > 0 && html`<dt>Beside</dt><dd>tried together with ${counted(others, 'other bundle')}</dd>`}</dl>
+${others > 0 && html`<dt>Beside</dt><dd>tried together with ${plural(others, 'other bundle')}</dd>`}</dl>
 <div class="wide" role="region" aria-label="Steps of the trial" tabindex="0"><table class="list"><caption class="unseen">Steps of the trial</caption><thead><tr><th scope="col" class="number">Step</th><th scope="col">What</th><th scope="col">Outcome</th><th scope="col" class="number">At</th><th scope="col" class="number">Took</th><th scope="col">New taints</th></tr></thead><tbody>${steps.map(stepRow)}</tbody></table></div>
 ${steps.map((step) => stepMore(step, marksOf(step, findings)))}
 ${findings.length > 0 && html`<h3>What the kernel’s log says</h3>${findings.map(findingHtml)}`}`;
@@ -40,7 +42,7 @@ function stepMore(step: EvidenceStep, marks: Marks): Html {
     first !== undefined &&
     html`<figure><figcaption>Transition of ${kind} <code>${subject}</code>: tasks still to move${tookWords(marks)}</figcaption>${transitionChart(step, transition, marks)}
 ${transition.some(({ inTransition, left }) => inTransition && left === 0) && html`<p>A dot is a count; the broken line was not counted, but a transition begins with all tasks. None left and yet not complete: an idle task has still to move, and these have no entry in <code>/proc</code>.</p>`}
-<details class="inner"><summary>${counted(transition.length, 'sample')} as a table</summary><table class="list"><thead><tr><th scope="col" class="number">Seconds</th><th scope="col" class="number">Left</th><th scope="col" class="number">Of</th><th scope="col">Who</th></tr></thead><tbody>${transition.map(sampleRow)}</tbody></table></details></figure>`;
+<details class="inner"><summary>${plural(transition.length, 'sample')} as a table</summary><table class="list"><thead><tr><th scope="col" class="number">Seconds</th><th scope="col" class="number">Left</th><th scope="col" class="number">Of</th><th scope="col">Who</th></tr></thead><tbody>${transition.map(sampleRow)}</tbody></table></details></figure>`;
   const printed =
     output.trim() !== '' &&
     html`<details class="inner" open><summary>Output of ${kind} <code>${subject}</code></summary><pre>${output}${outputCut && '\n… cut here'}</pre></details>`;

@@ -2,7 +2,7 @@
 import type { StatedFinding } from '../bundle/finding.ts';
 import type { Anchors } from './anchors.ts';
 import { type Content, Html, html } from './html.ts';
-import { inCode, plural, prose } from './words.ts';
+import { inCode, prose } from './words.ts';
 
 type Spot = NonNullable<StatedFinding['spots']>[number];
 
@@ -81,7 +81,7 @@ function bodyHtml({ message, spots = [], functions = [] }: StatedFinding, anchor
   const [first = '', ...more] = message.split('\n');
   return html`<p>${prose(first)}</p>${more.length > 0 && html`<pre>${more.join('\n')}</pre>`}
 ${spots.length > 0 && html`<ol class="spots">${spots.map((spot) => spotHtml(spot, anchors))}</ol>`}
-${functions.length > 0 && html`<p class="about">${plural(functions.length, 'Function')}: ${functions.map((name, i) => html`${i > 0 && ', '}${anchors.toFunction(name)}`)}</p>`}`;
+${functions.length > 0 && html`<p class="about">${functions.length === 1 ? 'Function' : 'Functions'}: ${functions.map((name, i) => html`${i > 0 && ', '}${anchors.toFunction(name)}`)}</p>`}`;
 }
 
 function spotHtml({ file, line, side, what, excerpt }: Spot, anchors: Anchors): Html {

@@ -1,14 +1,16 @@
 /** Each function: why it is in, both sides' source and machine code, what it refers to, what came along, what was found. */
+
 import type { Manifest } from '../bundle/manifest.ts';
 import type { CodePart, Companion, NewFunctionReview, Review, SourcePair, SymbolUse } from '../bundle/review.ts';
 import { type Align, align } from '../support/align.ts';
+import { plural } from '../support/plural.ts';
 import type { Anchors } from './anchors.ts';
 import { functionAnchor } from './anchors.ts';
 import { causeChain } from './causes.ts';
 import { type ComparedRow, comparison } from './comparison.ts';
 import { findingAnchor } from './findings.ts';
 import { type Content, Html, html } from './html.ts';
-import { counted, prose } from './words.ts';
+import { prose } from './words.ts';
 
 /** So many are open when the report is. */
 const mostOpen = 3;
@@ -51,7 +53,7 @@ function replacedHtml(
     name,
     object,
     open,
-    summary: html`${sizes}, ${counted(differing, 'line')} of machine code ${differing === 1 ? 'differs' : 'differ'}${judged > 0 && html` <span class="badge warning">${judged} to judge</span>`}`,
+    summary: html`${sizes}, ${plural(differing, 'line')} of machine code ${differing === 1 ? 'differs' : 'differ'}${judged > 0 && html` <span class="badge warning">${judged} to judge</span>`}`,
     body: html`<dl class="facts">
 <dt>Why</dt><dd>${own === undefined ? '' : causeChain(own, anchors)}</dd>
 <dt>Where</dt><dd><code>${unit}</code> in <code>${object}</code>, ${own === undefined || own.sympos === 0 ? 'the only one of its name' : `number ${own.sympos} of its name (sympos)`}</dd>
@@ -112,8 +114,8 @@ function functionHtml({ anchor, name, object, open, summary, body, source, code,
 ${body}
 ${source.map(sourceHtml)}
 ${code.map(codeHtml)}
-${references.length > 0 && html`<details class="inner"><summary>Refers to ${counted(references.length, 'symbol')}</summary>${referencesHtml(references, anchors)}</details>`}
-${companions.length > 0 && html`<details class="inner"><summary>Came along: ${counted(companions.length, 'section')}</summary>${companionsHtml(companions)}</details>`}
+${references.length > 0 && html`<details class="inner"><summary>Refers to ${plural(references.length, 'symbol')}</summary>${referencesHtml(references, anchors)}</details>`}
+${companions.length > 0 && html`<details class="inner"><summary>Came along: ${plural(companions.length, 'section')}</summary>${companionsHtml(companions)}</details>`}
 </details></section>`;
 }
 

@@ -1,28 +1,22 @@
 /** `report.html`: all that a reviewer needs, in one file that opens from disk: no request, no script but its own, both held by a content security policy. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { BundledPatch } from '../bundle/contents.ts';
+import type { BundleParts } from '../bundle/contents.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { Review } from '../bundle/review.ts';
-import type { Evidence } from '../vm/evidence.ts';
 import { Anchors, functionAnchor } from './anchors.ts';
-import { dataSection, typesSection } from './data-and-types.ts';
+import { dataSection } from './data.ts';
 import { evidenceSection } from './evidence.ts';
 import { findingsSection } from './findings.ts';
 import { functionsSection } from './functions.ts';
 import { type Content, Html, html } from './html.ts';
 import { glueSection, inputsSection, provenanceSection, signSection } from './inputs.ts';
 import { patchSection } from './patch.ts';
+import { typesSection } from './types.ts';
 import { verdictHeader } from './verdict.ts';
 
-export interface ReportContent {
+export interface ReportContent extends BundleParts {
   readonly manifest: Manifest;
-  readonly review: Review;
-  /** As they were given (bundle/contents.ts). */
-  readonly patches: readonly BundledPatch[];
-  readonly glue: string;
-  /** Absent before a trial. */
-  readonly evidence?: Evidence;
 }
 
 /** The same content gives the same text. */

@@ -1,9 +1,10 @@
 /** The head of the report: the verdict in a sentence, and what it is about at a glance. */
+
+import type { Evidence } from '../bundle/evidence.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import type { Review } from '../bundle/review.ts';
-import type { Evidence } from '../vm/evidence.ts';
+import { plural } from '../support/plural.ts';
 import { type Content, type Html, html } from './html.ts';
-import { counted } from './words.ts';
 
 export function verdictHeader(manifest: Manifest, review: Review, evidence: Evidence | undefined): Html {
   const { name, kernel, patches, cves, replace, targets, functions, module } = manifest;
@@ -23,8 +24,8 @@ ${cves.length > 0 && html`<p class="cves">${cves.join(', ')}</p>`}
   }</p>
 ${trial(evidence)}
 <dl class="glance">
-<div><dt>Replaces</dt><dd>${counted(functions.length, 'function')}${where.length > 0 && html` in ${where.map(({ object }, i) => html`${i > 0 && ', '}<code>${object}</code>`)}`}</dd></div>
-<div><dt>Brings</dt><dd>${counted(review.added.length, 'new function')}, ${counted(review.data.length, 'variable')}</dd></div>
+<div><dt>Replaces</dt><dd>${plural(functions.length, 'function')}${where.length > 0 && html` in ${where.map(({ object }, i) => html`${i > 0 && ', '}<code>${object}</code>`)}`}</dd></div>
+<div><dt>Brings</dt><dd>${plural(review.added.length, 'new function')}, ${plural(review.data.length, 'variable')}</dd></div>
 <div><dt>Module</dt><dd>${module.size} bytes${replace && ', replaces all earlier livepatches'}</dd></div>
 <div><dt>sha256</dt><dd><code class="hash">${module.sha256}</code></dd></div>
 </dl>

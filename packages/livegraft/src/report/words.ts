@@ -1,15 +1,6 @@
 /** Words around values: counts, sizes, names of C in a sentence. */
 import { type Content, type Html, html } from './html.ts';
 
-/** `1 function`, `3 functions`; the word alone behind a heading: plural(2, 'Function') is `Functions`. */
-export function counted(count: number, word: string): string {
-  return `${count} ${plural(count, word)}`;
-}
-
-export function plural(count: number, word: string): string {
-  return count === 1 ? word : `${word}s`;
-}
-
 export function inCode(text: string): Html {
   return html`<code>${text}</code>`;
 }

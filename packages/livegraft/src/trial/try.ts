@@ -1,15 +1,16 @@
 /** Tries bundles on their kernel in a virtual machine: load, scripts, reload of targets, revert, unload; what came of it goes into each bundle. */
 import { join } from 'node:path';
 import { type Bundle, hasReview, requireKernel } from '../bundle/bundle.ts';
+import type { Evidence } from '../bundle/evidence.ts';
 import { readBuiltins, readModuleFile, readModuleIndex, resolveModules } from '../kernel/modules.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { drawReport } from '../report/draw.ts';
 import { type Progress, silent } from '../support/progress.ts';
 import type { AccelWish } from '../vm/accel.ts';
-import { type Evidence, evidenceOf, writeEvidence } from '../vm/evidence.ts';
 import type { GuestModule } from '../vm/guest-modules.ts';
 import { runTrial, type TrialResult } from '../vm/run.ts';
 import type { Step } from '../vm/trial.ts';
+import { evidenceOf, writeEvidence } from './evidence.ts';
 
 export interface Script {
   readonly name: string;

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testKernel } from '../testing/test-kernel.ts';
-import { evidenceOf, writeEvidence } from './evidence.ts';
+import { evidenceOf, writeEvidence } from '../trial/evidence.ts';
 import type { GuestModule } from './guest-modules.ts';
 import { runTrial, type TrialOptions } from './run.ts';
 import { runInGuest, shareModules } from './shell.ts';

@@ -1,10 +1,11 @@
 /** livegraft build: source patches → a bundle. */
 import { buildCommand } from '@stricli/core';
 import type { Bundle } from '../../bundle/bundle.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
 import { showDifference } from '../show-difference.ts';
-import { formatBytes, plural, table } from '../text.ts';
+import { formatBytes, table } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly kernel: string;

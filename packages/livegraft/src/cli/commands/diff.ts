@@ -4,11 +4,12 @@ import type { ElfFile } from '@livegraft/binfmt/elf/types';
 import { buildCommand } from '@stricli/core';
 import { define, Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
 import type { ExplainedFunction } from '../../objdiff/explain.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
 import { inFile, readInput } from '../inputs.ts';
 import { showDifference } from '../show-difference.ts';
-import { plural, table } from '../text.ts';
+import { table } from '../text.ts';
 
 const objectWithoutKernel = define<{ object: string }>('object-without-kernel', {
   exit: Exit.usage,

@@ -1,8 +1,9 @@
 /** livegraft kernel …: the kernels in the cache. */
 import { buildCommand } from '@stricli/core';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
-import { formatBytes, plural, table } from '../text.ts';
+import { formatBytes, table } from '../text.ts';
 
 const release = {
   kind: 'tuple',

@@ -5,10 +5,10 @@ import type { Manifest } from '../../bundle/manifest.ts';
 import { type Diagnostic, LivegraftError } from '../../diagnostics/diagnostic.ts';
 import { oneBundle } from '../../diagnostics/host.ts';
 import type { Loaded, OnStall } from '../../live/load.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform, type Session, tellProblems } from '../command.ts';
 import type { Context } from '../context.ts';
 import { exitOf, movedWords, requireRoot, timeoutFlag } from '../host.ts';
-import { plural } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly dryRun?: boolean;

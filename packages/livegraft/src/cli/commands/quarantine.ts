@@ -1,9 +1,10 @@
 /** livegraft quarantine: bundles that the machine went down with. */
 import { buildCommand } from '@stricli/core';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
 import { requireRoot } from '../host.ts';
-import { plural, table } from '../text.ts';
+import { table } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly lift?: boolean;

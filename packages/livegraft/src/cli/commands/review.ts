@@ -83,7 +83,7 @@ async function showOne(
   showReview(bundle.manifest, result, session);
   if (output !== undefined) {
     const { drawInto } = await import('../../report/draw.ts');
-    await drawInto(output, bundle, result);
+    await drawInto(output, bundle);
     session.print(`\nThe report: ${output}`);
   }
   if (here !== undefined) {

@@ -6,9 +6,10 @@ import type { Review } from '../../bundle/review.ts';
 import type { SignOff } from '../../bundle/sign-off.ts';
 import { LivegraftError } from '../../diagnostics/diagnostic.ts';
 import { signOffDeclined, signOffUnconfirmed } from '../../diagnostics/sign-off.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
-import { plural, wrap } from '../text.ts';
+import { wrap } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly by: string;
@@ -62,11 +63,11 @@ export const signOff = buildCommand<Flags, [string], Context>({
         import('../confirm.ts'),
       ]);
       const bundle = await readBundle(path);
-      const review = await contents.readConsistent(bundle);
-      await requireDrawn(bundle, review);
+      const parts = await contents.readConsistent(bundle);
+      await requireDrawn(bundle, parts);
       const seen = await contents.readSeen(bundle);
       const { name } = bundle.manifest;
-      show(review, seen, await readSignOffs(bundle), contents.digestOf(seen), session);
+      show(parts.review, seen, await readSignOffs(bundle), contents.digestOf(seen), session);
       if (!yes) {
         if (!canAsk()) throw new LivegraftError(signOffUnconfirmed({ name }));
         const sure = await confirm(`${by} says ${verdict} to ${name}. Sign?`, session.signal);

@@ -2,10 +2,11 @@
 import { buildCommand } from '@stricli/core';
 import type { Standing } from '../../live/standing.ts';
 import type { HostStatus, LivepatchStatus } from '../../live/status.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
 import { exitOf, functionsOf, isRoot } from '../host.ts';
-import { plural, table } from '../text.ts';
+import { table } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly check?: boolean;

@@ -1,7 +1,7 @@
 /** livegraft try: bundles on their kernel in a virtual machine. */
 import { buildCommand } from '@stricli/core';
+import type { Evidence } from '../../bundle/evidence.ts';
 import { Exit, type ExitCode } from '../../diagnostics/diagnostic.ts';
-import type { Evidence } from '../../vm/evidence.ts';
 import { type CommonFlags, commonFlags, perform, type Session } from '../command.ts';
 import type { Context } from '../context.ts';
 import { type GuestFlags, guestFlags, whole } from '../guest-flags.ts';

@@ -4,11 +4,12 @@ import { noSuchBlocker } from '../../diagnostics/blockers.ts';
 import { Exit, LivegraftError } from '../../diagnostics/diagnostic.ts';
 import type { Waking } from '../../host/wake.ts';
 import type { WakeMethod } from '../../host/wake-ways.ts';
+import { plural } from '../../support/plural.ts';
 import { type CommonFlags, commonFlags, perform } from '../command.ts';
 import type { Context } from '../context.ts';
 import { requireRoot } from '../host.ts';
 import type { Style } from '../style.ts';
-import { plural, table } from '../text.ts';
+import { table } from '../text.ts';
 
 interface Flags extends CommonFlags {
   readonly task?: number[];

@@ -1,7 +1,7 @@
 /** What the two objects alone say about why a function is not as it was. */
 import type { Atom, Target } from '../atoms.ts';
 import type { FunctionVerdict } from '../diff.ts';
-import { coldParent, stem } from '../names.ts';
+import { baseName, coldParent, stem } from '../names.ts';
 import type { Cause } from './cause.ts';
 import { type Context, type Divergence, sameBytes } from './context.ts';
 import { nameOperand } from './listing.ts';
@@ -23,11 +23,6 @@ export function objectCauses(
     case 'changed':
       return causesOfChanged(context, verdict, divergence);
   }
-}
-
-/** `f.part.0.isra.2` → `f`: no C name has a dot. */
-export function baseName(name: string): string {
-  return name.replace(/\..*$/s, '') || name;
 }
 
 function causesOfNew(context: Context, atom: Atom): readonly Cause[] {

@@ -51,6 +51,24 @@ test('a reference that one function takes and another gives back from now on', (
   expect(found(before, after)).toEqual(['reference-side-moved kref_get/kref_put: open release']);
 });
 
+test('halves in two files, with or without the same names on the way', () => {
+  const file = (path: string, original: string, patched: string) => ({ path, original, patched });
+  const a = file('a.c', call('f', 'mutex_lock(&x->m);\nmutex_unlock(&x->m);'), call('f', 'mutex_lock(&x->m);'));
+  const give = 'mutex_unlock(&y->a->m);';
+  const b = file('b.c', call('g', 'a(x);'), call('g', give));
+  const [found, ...more] = behaviourOf([a, b]);
+  expect(more).toEqual([]);
+  expect(found).toMatchObject({ code: 'lock-side-moved', place: 'a.c', functions: ['f', 'g'] });
+  expect(found?.spots?.map((spot) => spot.file)).toEqual(['a.c', 'b.c']);
+  // both take more; another lock; one file alone
+  const takes = file('b.c', call('g', 'a(x);'), call('g', give.replace('unlock', 'lock')));
+  const other = file('b.c', call('g', 'a(x);'), call('g', give.replace('->m)', '->n)')));
+  for (const files of [[a, takes], [a, other], [a], [b]]) expect(behaviourOf(files)).toEqual([]);
+  const get = file('a.c', call('f', 'a(x);'), call('f', 'kref_get(&x->k);'));
+  const put = file('b.c', call('g', 'a(x);'), call('g', 'kref_put(&x->k, end);'));
+  expect(behaviourOf([get, put])).toMatchObject([{ code: 'reference-side-moved', functions: ['f', 'g'] }]);
+});
+
 test('near miss: a leak mended in one function alone', () => {
   const before = call('f', 'd = get_device(x);\nif (y)\n\treturn 1;\nput_device(d);');
   const after = call('f', 'd = get_device(x);\nif (y) {\n\tput_device(d);\n\treturn 1;\n}\nput_device(d);');

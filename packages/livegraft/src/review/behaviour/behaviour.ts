@@ -8,7 +8,7 @@ import { callbackFindings } from './callbacks.ts';
 import { exportedChanges } from './exported.ts';
 import { meaningFindings } from './meaning.ts';
 import { orderFindings } from './order.ts';
-import { type ChangedSide, changedSides, type Side } from './sides.ts';
+import { type ChangedSide, movedSides, type Side } from './sides.ts';
 import { type ChangedSource, changedSource } from './sources.ts';
 
 export interface BehaviourReviewed {
@@ -38,29 +38,17 @@ function withReplaced(
 export function behaviourOf(files: readonly Pick<PatchedFile, 'path' | 'original' | 'patched'>[]): Diagnostic[] {
   const sources = files.filter(({ path }) => /\.[ch]$/.test(path)).map(changedSource);
   return [
-    ...sources.flatMap((source) => [
-      ...sideFindings(source),
-      ...orderFindings(source),
-      ...meaningFindings(source),
-      ...callbackFindings(source),
-    ]),
+    ...sideFindings(sources),
+    ...sources.flatMap((source) => [...orderFindings(source), ...meaningFindings(source), ...callbackFindings(source)]),
     ...flagFindings(sources),
   ];
 }
 
 /** One finding a lock or kind of reference, with all functions whose side of it changes. */
-function sideFindings({ file, before, after }: ChangedSource): Diagnostic[] {
-  const groups = new Map<string, ChangedSide[]>();
-  for (const change of changedSides(before, after)) {
-    const key = `${change.what} ${change.name}`;
-    groups.set(key, [...(groups.get(key) ?? []), change]);
-  }
-  return [...groups.values()].map((changes) => {
-    const [{ what, name }] = changes as [ChangedSide, ...ChangedSide[]];
-    const spots = changes.map(
-      (change): Spot => ({ file, line: change.line, side: change.side, what: inWords(change) }),
-    );
-    const facts = { file, name, functions: changes.map((change) => change.function), spots };
+function sideFindings(sources: readonly ChangedSource[]): Diagnostic[] {
+  return movedSides(sources).map(({ what, name, ends }) => {
+    const spots = ends.map((end): Spot => ({ file: end.file, line: end.line, side: end.side, what: inWords(end) }));
+    const facts = { file: ends[0]!.file, name, functions: ends.map((end) => end.function), spots };
     return what === 'lock' ? say.lockSideMoved(facts) : say.referenceSideMoved(facts);
   });
 }

@@ -2,7 +2,7 @@
 import type { Diagnostic, Spot } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-behaviour.ts';
 import type { Declaration } from '../../patch/declarations.ts';
-import { callsIn, written } from './calls.ts';
+import { callsIn, memberOf, written } from './calls.ts';
 import type { ChangedSource, Functions } from './sources.ts';
 
 export interface StoredCallback {
@@ -135,10 +135,6 @@ function membersSet({ name, tokens }: Declaration, functions: Functions): Stored
 /** The same member set up in the same way is the same thing, whatever the variable is called. */
 function keyOf({ by, object }: StoredCallback): string {
   return `${by === '=' ? '=' : by.replace(/^(__|devm_)/, '').replace(/_ONSTACK|DEFERRABLE_|DELAYED_/, '')} ${memberOf(object)}`;
-}
-
-function memberOf(object: string): string {
-  return /(?:->|\.)(\w+)(?:\[.*\])?$/.exec(object)?.[1] ?? object;
 }
 
 export function callbackFindings(source: ChangedSource): Diagnostic[] {

@@ -55,3 +55,8 @@ function argumentsAt(tokens: readonly Token[], from: number): { found: string[];
   const joined = found.map(written);
   return { found: joined.length === 1 && joined[0] === '' ? [] : joined, end };
 }
+
+/** `x->work` → `work`, `&x->locks[i]` → `locks`; what is no member is itself. */
+export function memberOf(object: string): string {
+  return /(?:->|\.)(\w+)(?:\[.*\])?$/.exec(object)?.[1] ?? object;
+}

@@ -4,7 +4,8 @@
  * calls: within one call of a replaced function the task cannot move (`within.ts`), and none moves that holds a lock with which it may not sleep.
  */
 import type { Declaration } from '../../patch/declarations.ts';
-import { callsIn } from './calls.ts';
+import { callsIn, memberOf } from './calls.ts';
+import type { ChangedSource } from './sources.ts';
 import { isWithinOneCall } from './within.ts';
 
 /** What a function does with one lock or kind of reference, by its text. */
@@ -112,12 +113,57 @@ function sideOf(used: Used | undefined): Side {
   return used.takes ? (used.gives ? 'both' : 'takes') : 'gives';
 }
 
-/** @param before and `after`: the functions of one file by name, those that the patch changes */
-export function changedSides(
-  before: ReadonlyMap<string, Declaration>,
-  after: ReadonlyMap<string, Declaration>,
-): ChangedSide[] {
-  const changes = [...after].flatMap(([name, now]): ChangedSide[] => {
+/** One lock, or kind of reference, that changes sides. */
+export interface MovedSides {
+  readonly what: ChangedSide['what'];
+  readonly name: string;
+  /** At least two, of one file or of two. */
+  readonly ends: readonly (ChangedSide & { readonly file: string })[];
+}
+
+/**
+ * Of all files of a patch. What one function of a file alone does otherwise has its other half where it is not seen, in the call that it is part of;
+ * unless a function of another file does the opposite.
+ */
+export function movedSides(sources: readonly ChangedSource[]): MovedSides[] {
+  const lone: MovedSides[] = [];
+  const found = sources.flatMap(({ file, before, after }) => {
+    const groups = new Map<string, ChangedSide[]>();
+    for (const change of changesOf(before, after)) {
+      const key = `${change.what} ${change.name}`;
+      groups.set(key, [...(groups.get(key) ?? []), change]);
+    }
+    return [...groups.values()].flatMap((changes): MovedSides[] => {
+      const [{ what, name }] = changes as [ChangedSide, ...ChangedSide[]];
+      const moved = { what, name, ends: changes.map((change) => ({ ...change, file })) };
+      if (changes.length === 1) lone.push(moved);
+      if (changes.length === 1 || isWithinOneCall(changes, before, after)) return [];
+      const ends = what === 'lock' ? moved.ends : moved.ends.filter((end) => isSplit(end, moved.ends));
+      return ends.length === 0 ? [] : [{ ...moved, ends }];
+    });
+  });
+  return [...found, ...acrossFiles(lone)];
+}
+
+/** Halves of two files: references of one kind, locks that are called alike, whatever leads to them. */
+function acrossFiles(lone: readonly MovedSides[]): MovedSides[] {
+  return lone.flatMap((one, i) => {
+    const other = lone
+      .slice(i + 1)
+      .find(
+        ({ what, name, ends: [end] }) =>
+          what === one.what &&
+          memberOf(name) === memberOf(one.name) &&
+          end!.file !== one.ends[0]!.file &&
+          isSplit(end!, one.ends),
+      );
+    return other === undefined ? [] : [{ ...one, ends: [...one.ends, ...other.ends] }];
+  });
+}
+
+/** @param before and `after`: the functions of one file by name */
+function changesOf(before: ReadonlyMap<string, Declaration>, after: ReadonlyMap<string, Declaration>): ChangedSide[] {
+  return [...after].flatMap(([name, now]): ChangedSide[] => {
     const was = before.get(name);
     const [old, fresh] = [was === undefined ? new Map<string, Used>() : sidesOf(was), sidesOf(now)];
     return [...new Set([...old.keys(), ...fresh.keys()])].flatMap((key): ChangedSide[] => {
@@ -130,19 +176,11 @@ export function changedSides(
       return [{ what, name: key.slice(what.length + 1), function: name, before: from, after: to, line, side }];
     });
   });
-  return changes.filter((change) => {
-    const same = changes.filter(({ what, name }) => what === change.what && name === change.name);
-    // what one function alone does otherwise has its other half where it is not seen, in the call that it is part of
-    if (same.length === 1 || isWithinOneCall(same, before, after)) return false;
-    return change.what === 'lock' || isSplit(change, changes);
-  });
 }
 
 /** A reference that one function alone takes or gives more often is how leaks are mended; a pair that moves has two ends. */
 function isSplit(change: ChangedSide, all: readonly ChangedSide[]): boolean {
-  return all.some(
-    (other) => other.name === change.name && other.function !== change.function && balance(change) * balance(other) < 0,
-  );
+  return all.some((other) => balance(change) * balance(other) < 0);
 }
 
 /** More taken or less given: positive. */

@@ -1,7 +1,7 @@
 /** The source of a function before and after, and of the changed line that is the reason where it stands elsewhere. */
 import type { SourcePair } from '../../bundle/review.ts';
 import type { Cause } from '../../objdiff/explain/cause.ts';
-import { baseName } from '../../objdiff/explain/object-causes.ts';
+import { baseName } from '../../objdiff/names.ts';
 import type { PatchedFile } from '../../patch/apply.ts';
 import { type Declaration, declarationsOf } from '../../patch/declarations.ts';
 import { showBytes } from '../../patch/text.ts';

@@ -6,10 +6,9 @@
 import type { KernelSymbols } from '@livegraft/binfmt/kallsyms';
 import type { ChangedUnit } from '../../klp/unit.ts';
 import type { Atom } from '../../objdiff/atoms.ts';
-import { coldParent, plain } from '../../objdiff/names.ts';
+import { coldParent } from '../../objdiff/names.ts';
 import type { ShippedObject, ShippedSymbol } from '../../provenance/shipped.ts';
-
-export { plain } from '../../objdiff/names.ts';
+import { opcodeBefore } from '../branches.ts';
 
 export interface Call {
   /** Of the instruction, bytes in the function. */
@@ -160,9 +159,7 @@ function bytesToNext(object: ShippedObject, { address }: ShippedSymbol): Uint8Ar
   return object.bytes(address, size);
 }
 
-/** The start of a direct call or jump whose distance stands at `field`: e8, e9, 0f 80 to 0f 8f. */
-function opcodeBefore(bytes: Uint8Array, field: number): number | undefined {
-  const opcode = bytes[field - 1];
-  if (opcode === 0xe8 || opcode === 0xe9) return field - 1;
-  return opcode !== undefined && (opcode & 0xf0) === 0x80 && bytes[field - 2] === 0x0f ? field - 2 : undefined;
+/** `f.constprop.0.isra.0` → `f`; a cold part stays one. */
+export function plain(name: string): string {
+  return name.replace(/\.(constprop|isra|part)\..*$/, '');
 }

@@ -5,7 +5,7 @@ import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import * as say from '../../diagnostics/review-types.ts';
 import { isGlobal } from '../../objdiff/correlate.ts';
 import type { FunctionVerdict } from '../../objdiff/diff.ts';
-import { plain } from '../../objdiff/names.ts';
+import { baseName } from '../../objdiff/names.ts';
 import { declarationsOf } from '../../patch/declarations.ts';
 import { type ReviewedUnit, type ReviewSubject, replacedNames } from '../subject.ts';
 import { outsideUsers } from './outside.ts';
@@ -31,7 +31,7 @@ export async function reviewPrototypes(subject: Subject): Promise<PrototypesRevi
       if (changed === undefined) continue;
       const users = await oldUsers(subject, unit, verdict, changed);
       const facts = {
-        name: plain(verdict.name),
+        name: baseName(verdict.name),
         unit: unit.source,
         before: changed.before,
         after: changed.after,
@@ -59,7 +59,7 @@ interface Changed extends ChangedPrototype {
 
 /** By BTF; for clones (`f.isra.0`) by the text, which says nothing of registers. */
 function changedPrototype({ types, text }: TypedUnit, { original, patched }: FunctionVerdict): Changed | undefined {
-  const name = plain(original!.name);
+  const name = baseName(original!.name);
   const [before, after] = [prototypeIn(types.original, original!.name), prototypeIn(types.patched, patched!.name)];
   if (before === undefined || after === undefined) {
     const [old, fresh] = [headOf(text.original, name), headOf(text.patched, name)];
@@ -122,8 +122,8 @@ function pointerTypes(btf: Btf): ReadonlySet<string> {
 function naming(unit: TypedUnit, { name }: FunctionVerdict): string[] {
   const replaced = replacedNames(unit);
   return declarationsOf(unit.text.original)
-    .filter((each) => each.kind === 'function' && each.name !== plain(name) && replaced.has(each.name))
-    .filter(({ tokens }) => tokens.some(({ text }) => text === plain(name)))
+    .filter((each) => each.kind === 'function' && each.name !== baseName(name) && replaced.has(each.name))
+    .filter(({ tokens }) => tokens.some(({ text }) => text === baseName(name)))
     .map((each) => each.name);
 }
 

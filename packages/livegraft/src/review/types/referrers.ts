@@ -4,6 +4,7 @@ import { readElf } from '@livegraft/binfmt/elf/read';
 import type { KernelSymbol } from '@livegraft/binfmt/kallsyms';
 import type { KernelImage } from '../../kernel/image.ts';
 import { iced } from '../../support/iced.ts';
+import { opcodeBefore } from '../branches.ts';
 
 /**
  * Functions and variables of vmlinux that refer to an address: fields of code that count from their own end (calls, jumps, lea), and plain
@@ -17,7 +18,7 @@ export function referrersIn(image: KernelImage, target: bigint): KernelSymbol[] 
       const isCode = (section.flags & SHF.EXECINSTR) !== 0;
       const relative = isCode ? relativeTo(data, Number(target - address)) : [];
       // what start-up called, it called; where it stored an address, that stays
-      const staying = isGone(name) ? relative.filter((offset) => !isBranch(data, offset)) : relative;
+      const staying = isGone(name) ? relative.filter((offset) => opcodeBefore(data, offset) === undefined) : relative;
       return [...staying, ...absolute(data, target, isCode ? 4 : 8)].flatMap((offset) => {
         const place = address + BigInt(offset);
         const symbol = image.symbols.covering(place);
@@ -64,12 +65,6 @@ function isGone(section: string): boolean {
   return section.startsWith('.init');
 }
 
-/** A call or a jump, whose distance stands at `field`. */
-function isBranch(bytes: Uint8Array, field: number): boolean {
-  const before = bytes[field - 1] ?? 0;
-  return before === 0xe8 || before === 0xe9 || ((before & 0xf0) === 0x80 && bytes[field - 2] === 0x0f);
-}
-
 /** Offsets of fields that lead to `target`, an offset too, counted from their own end. */
 function relativeTo(bytes: Uint8Array, target: number): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -102,7 +97,7 @@ export function referrersInModule(bytes: Uint8Array, name: string): string[] {
     .flatMap((section) =>
       section.relocations
         .filter(({ symbol }) => symbols[symbol]?.name === name)
-        .filter(({ offset }) => !isGone(section.name) || !isBranch(section.data, offset))
+        .filter(({ offset }) => !isGone(section.name) || opcodeBefore(section.data, offset) === undefined)
         .map(({ offset }) =>
           symbols.find(
             (each) =>

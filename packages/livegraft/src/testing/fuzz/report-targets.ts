@@ -1,10 +1,10 @@
 /** Targets behind the report: whatever a bundle's files hold, the page is whole, and nothing of them becomes a tag. */
 import * as v from 'valibot';
+import { evidenceSchema } from '../../bundle/evidence.ts';
 import { reviewSchema } from '../../bundle/review.ts';
 import { bytesOf } from '../../patch/text.ts';
 import { type ReportContent, reportHtml } from '../../report/report.ts';
 import { reportContent } from '../../report/testing/content.ts';
-import { evidenceSchema } from '../../vm/evidence.ts';
 import { byteMutators } from './bytes.ts';
 import type { Target } from './targets.ts';
 import { jsonMutators, textMutators } from './text.ts';

@@ -64,6 +64,7 @@ const formats: readonly Target[] = [
   format('bzimage', bootImages, readBzImage),
   format('cpio', archives, readCpio),
   format('btf', typeInformation, (bytes) => everyType(readBtf(bytes))),
+  format('split-btf', typeInformation, (bytes) => everyType(readBtf(bytes, readBtf(typeInformation()[0]!)))),
   format('kallsyms', symbolTables, (bytes) => {
     const symbols = readKallsyms(bytes, 0xffffffff82000000n, ANCHORS);
     for (const symbol of symbols.all) {

@@ -1,4 +1,4 @@
-// npm run texts -- --kernel RELEASE --patches DIR: what the text analyses of the review say of each patch of a folder, without building any.
+// npm run behaviour -- --kernel RELEASE --patches DIR: what the text analyses of the review say of each patch of a folder, without building any.
 // Prints a line a finding (unless --quiet) and the counts.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const { values: options } = parseArgs({
   },
 });
 if (options.kernel === undefined || options.patches === undefined) {
-  process.stderr.write('npm run texts -- --kernel RELEASE --patches DIR [--quiet]\n');
+  process.stderr.write('npm run behaviour -- --kernel RELEASE --patches DIR [--quiet]\n');
   process.exit(2);
 }
 setUp();
@@ -28,7 +28,7 @@ const { behaviourOf } = await import(`${dist}/review/behaviour/behaviour.js`);
 
 const kernel = await openKernel(options.kernel);
 const folder = resolve(options.patches);
-const scratch = mkdtempSync(join(tmpdir(), 'livegraft-texts-'));
+const scratch = mkdtempSync(join(tmpdir(), 'livegraft-behaviour-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const fixes = new Map();
 let read = 0;
