@@ -8,7 +8,7 @@ import { stated } from '../bundle/finding.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { nameInvalid, nameTaken } from '../diagnostics/bundle.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
-import { objtoolDeferred } from '../diagnostics/kbuild.ts';
+import { objtoolMissing } from '../diagnostics/kbuild.ts';
 import { nothingToReplace } from '../diagnostics/klp.ts';
 import { compileSource } from '../kbuild/compile.ts';
 import { moduleCommand } from '../kbuild/module-command.ts';
@@ -180,7 +180,7 @@ function requireObjtool(diffs: readonly UnitDiff[], kernel: Kernel, { image }: S
   for (const { unit, diff } of diffs) {
     const comesAlong = diff.functions.some(({ verdict }) => verdict === 'changed' || verdict === 'new');
     if (!comesAlong || sectionNamed(diff.patched.object.elf, '.orc_unwind_ip') !== undefined) continue;
-    throw new LivegraftError(objtoolDeferred({ source: unit.source, kernel: kernel.name }));
+    throw new LivegraftError(objtoolMissing({ source: unit.source, kernel: kernel.name }));
   }
 }
 
@@ -239,6 +239,7 @@ async function compileModule(
     },
     vmlinux: await shipped.spaceFor('vmlinux'),
     exports: shipped.image.exports,
+    ibt: shipped.image.section('.ibt_endbr_seal') !== undefined,
     coreClears: shipped.image.symbols.named('clear_relocate_add').length > 0,
     compile: async (source) => {
       // by its content, so that a repeated build finds the object in the cache

@@ -18,7 +18,6 @@ export async function playDemo(stage: Stage, examples: string): Promise<DemoResu
   const canBreak = here !== undefined || fetchable.some((kernel) => kernel.release === broken);
   const canRepair = fetchable.some((kernel) => kernel.version === repaired.version);
   if (canBreak && canRepair) return playExt4(stage);
-  // later series run objtool at the link, which `build` refuses for now
   const newest = fetchable.findLast((kernel) => /^6\.1\.0-\d+-amd64$/.test(kernel.release));
   const missing = [canBreak ? '' : broken, canRepair ? '' : repaired.release]
     .filter((each) => each !== '')

@@ -102,9 +102,9 @@ export const postFailed = define<Source & { program: string; output: string }>('
   message: ({ source, program, output }) => `${program} failed on the object of ${source}:\n${output}`,
 });
 
-export const objtoolDeferred = define<{ source: string; kernel: string }>('objtool-deferred', {
+export const objtoolMissing = define<{ source: string; kernel: string }>('objtool-missing', {
   place: ({ source }) => source,
   message: ({ kernel }) =>
-    `${kernel} has ORC unwind tables, but the compiled unit has none: this kernel's build runs objtool when it links, not on each object, and without its tables return sites and stacks of the new code would be wrong`,
-  hint: 'kernels of 6.2 and later are not supported yet; Debian 12’s 6.1 is',
+    `${kernel} has ORC unwind tables, but the compiled unit has none: kbuild runs objtool neither on the unit nor on a module of one unit, and without its tables return sites and stacks of the new code would be wrong`,
+  hint: 'this kernel’s build does something that livegraft does not know: please report it, with the configuration',
 });

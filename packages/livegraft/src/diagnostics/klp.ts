@@ -110,6 +110,16 @@ export const pointerEscapes = define<Where & { target: string }>('pointer-to-new
   hint: 'check that nothing keeps this pointer after a revert; the kernel would jump into unloaded code',
 });
 
+export const landingPadMissing = define<Where & { target: string; object: string; pad: 'sealed' | 'absent' }>(
+  'landing-pad-missing',
+  {
+    place,
+    message: ({ function: name, target, object, pad }) =>
+      `${name} newly takes the address of ${target} of ${object}, which ${pad === 'sealed' ? 'has its endbr64 overwritten when the kernel starts, because nothing took its address' : 'does not begin with endbr64'}: with IBT, calling it by that address stops the kernel`,
+    hint: 'in the patch, take the address of a new function that calls it',
+  },
+);
+
 export const nameTooLong = define<{ name: string; limit: number; what: string }>('name-too-long', {
   message: ({ name, limit, what }) => `${what} ${name} is ${name.length} characters long; the kernel takes ${limit}`,
   hint: 'choose a shorter name',

@@ -11,6 +11,7 @@ import { tryRun } from '../support/exec.ts';
 import { sweep, withTemporaryFolder } from '../support/files.ts';
 import { errorLines } from './make.ts';
 import { hashFile, objectCacheFolder, openObjectCache, sha256 } from './object-cache.ts';
+import { withObjtool } from './objtool.ts';
 import { inPool } from './pool.ts';
 import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { UnitCommand, UnitSource, Variant } from './types.ts';
@@ -45,7 +46,7 @@ export async function compileUnit(request: CompileRequest): Promise<CompiledUnit
   return compileSource({
     kernel,
     name: unit.source,
-    command: unit.command,
+    command: await withObjtool(kernel, unit.command, request.signal),
     input: inputOf(unit, kernel, tree),
     flags: variantFlags[variant],
     ...(tree === undefined ? {} : { tree }),

@@ -33,15 +33,21 @@ export async function moduleCommand(
   signal?: AbortSignal,
 ): Promise<UnitCommand> {
   const kept = join(kernel.dir, 'module-command.json');
-  const stored = await readFile(kept, 'utf8')
-    .then((text) => JSON.parse(text) as StoredCommand)
-    .catch(() => undefined);
   const root = kernel.paths.source;
-  let command = stored?.schema === 1 && stored.root === root ? stored.command : undefined;
-  if (command === undefined) {
-    command = await withBuildTree(kernel, signal, () => askKbuild(kernel, signal));
+  const stored = async (): Promise<UnitCommand | undefined> => {
+    const text = await readFile(kept, 'utf8').catch(() => 'null');
+    const found = JSON.parse(text) as StoredCommand | null;
+    return found?.schema === 1 && found.root === root ? found.command : undefined;
+  };
+  const ask = async (): Promise<UnitCommand> => {
+    // several units may be compiled at a time, and the first has asked meanwhile
+    const known = await stored();
+    if (known !== undefined) return known;
+    const command = await askKbuild(kernel, signal);
     await writeFileWhole(kept, JSON.stringify({ schema: 1, root, command } satisfies StoredCommand));
-  }
+    return command;
+  };
+  const command = (await stored()) ?? (await withBuildTree(kernel, signal, ask));
   const rename = (word: string): string => {
     if (word.startsWith('-DKBUILD_BASENAME=')) return word.replace(probe, unit);
     return /^-D(KBUILD_MODNAME|KBUILD_MODFILE|__KBUILD_MODNAME)=/.test(word) ? word.replace(probe, module) : word;

@@ -20,7 +20,7 @@ export interface Unit extends UnitSource {
 export interface UnitCommand {
   /** The compiler and its arguments as kbuild gives them, without the output and the input. */
   readonly compile: readonly string[];
-  /** Programs that kbuild runs on the object afterwards (objtool), without the object's name; empty where kbuild defers them to the link. */
+  /** Programs that kbuild runs on the object afterwards (objtool), without the object's name; empty where kbuild defers them to the link (`objtool.ts`). */
   readonly post: readonly (readonly string[])[];
 }
 

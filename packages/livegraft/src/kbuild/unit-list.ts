@@ -15,7 +15,13 @@ import { withTemporaryFolder } from '../support/files.ts';
 import { errorLines, runMake, withBuildTree } from './make.ts';
 
 /** Fields are separated by tabs, which kbuild's variables do not have; a line an entry, a file a folder. */
-const makefile = `livegraft-units:
+const makefile = `ifneq ($(filter $(abspath $(srctree))/tools/%,$(CURDIR)),)
+# tools/ have a build of their own, by a variable of the same name (tools/build/Makefile.include)
+dir := .
+include $(srctree)/tools/build/Makefile.build
+else
+
+livegraft-units:
 livegraft-file := $(livegraft-out)/list!$(subst /,!,$(obj))
 livegraft-linked = $(if $(filter $1,$(real-obj-m)),m)$(if $(filter $1,$(lib-y)),l)$(if $(filter $1,$(real-obj-y)),$(if $(need-builtin),y))
 livegraft-note = $(file >>$(livegraft-file),$1	$@	$<	$(modname)	$($2))
@@ -31,14 +37,23 @@ $(foreach h,$(host-cobjs),$(file >>$(livegraft-file),host	$(h:.o=.c)))
 PHONY += livegraft-units
 livegraft-units: $(livegraft-objects) $(filter %.lds,$(extra-y)) $(subdir-ym)
 	@:
-$(obj)/%.o: $(src)/%.c $(recordmcount_source) FORCE
+# sources are named by $(src), and since 6.10 by $(obj) and VPATH: whichever this kernel's own rules have is replaced
+define livegraft-rules
+$(obj)/%.o: $1/%.c $(recordmcount_source) FORCE
+	$$(call livegraft-note,c,cmd_cc_o_c)@:
+$(obj)/%.o: $1/%.S FORCE
+	$$(call livegraft-note,assembly,cmd_as_o_S)@:
+$(obj)/%.s: $1/%.c FORCE
+	$$(call livegraft-note,offsets,cmd_cc_s_c)$$(call if_changed_dep,cc_s_c)
+$(obj)/%.lds: $1/%.lds.S FORCE
+	$$(call livegraft-note,script,cmd_cpp_lds_S)$$(call if_changed_dep,cpp_lds_S)
+endef
+$(foreach folder,$(sort $(src) $(obj)),$(eval $(call livegraft-rules,$(folder))))
+# some folders compile another's sources by rules of their own (drivers/gpu/drm/xe)
+define rule_cc_o_c
 	$(call livegraft-note,c,cmd_cc_o_c)@:
-$(obj)/%.o: $(src)/%.S FORCE
-	$(call livegraft-note,assembly,cmd_as_o_S)@:
-$(obj)/%.s: $(src)/%.c FORCE
-	$(call livegraft-note,offsets,cmd_cc_s_c)$(call if_changed_dep,cc_s_c)
-$(obj)/%.lds: $(src)/%.lds.S FORCE
-	$(call livegraft-note,script,cmd_cpp_lds_S)$(call if_changed_dep,cpp_lds_S)
+endef
+endif
 endif
 `;
 

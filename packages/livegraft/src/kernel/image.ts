@@ -10,6 +10,7 @@ import { type Anchor, type KernelSymbols, readKallsyms } from '@livegraft/binfmt
 import { buildIdOf, readNotes } from '@livegraft/binfmt/notes';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { addressOutside, imageCorrupt } from '../diagnostics/kernel.ts';
+import { beginsWithEndbr } from '../support/endbr.ts';
 import { writeFileWhole } from '../support/files.ts';
 import { decompress } from './decompress.ts';
 import { type ExportedSymbol, parseSymvers } from './symvers.ts';
@@ -27,8 +28,6 @@ const BORDERS: readonly (readonly [symbol: string, section: string, edge: 'start
   ['_sinittext', '.init.text', 'start'],
   ['__bss_start', '.bss', 'start'],
 ];
-
-const ENDBR64 = [0xf3, 0x0f, 0x1e, 0xfa];
 
 /** Reads the image of a kernel in the cache: 1 s for 66 MB. Throws `image-corrupt` (exit 4). */
 export async function readImage(kernel: Kernel): Promise<KernelImage> {
@@ -146,7 +145,7 @@ export class KernelImage {
     if (this.mcount.has(address)) return address;
     const afterEndbr = address + 4n;
     if (!this.mcount.has(afterEndbr)) return undefined;
-    return this.read(address, 4).every((byte, i) => byte === ENDBR64[i]) ? afterEndbr : undefined;
+    return beginsWithEndbr(this.read(address, 4)) ? afterEndbr : undefined;
   }
 
   #readMcount(): ReadonlySet<bigint> {

@@ -24,6 +24,7 @@ import {
   type User,
   unknownTables,
 } from './checks.ts';
+import { landingPadProblems } from './landing-pads.ts';
 import type { Piece, PieceRelocation, PieceTarget } from './piece.ts';
 import { atomPiece, blank, isBranch, isLate, tablePiece } from './pieces.ts';
 import { resolveOutside, resolveOwn } from './resolve.ts';
@@ -243,6 +244,9 @@ class Extractor {
     if (!(await this.#keepEntry(unit, atom, entry))) return;
     const { section, orc } = entry;
     const where = { unit: unit.source, function: functionOf(atom), table: entry.table };
+    // a call whose target is not known yet when the kernel reads the table is only not counted (call depth tracking)
+    if (entry.table === '.call_sites' && piece.relocations.some((each) => each.offset === entry.at + 1 && isLate(each)))
+      return;
     for (const relocation of piece.relocations) {
       const overwritten = relocation.offset >= entry.at && relocation.offset < entry.at + entry.overwrites;
       if (overwritten && isLate(relocation))
@@ -307,6 +311,7 @@ class Extractor {
     }
     try {
       const target = await this.#targetOf(unit, atom, reference.target, branch);
+      if (!branch) this.#findings.push(...(await landingPadProblems(unit, user, target)));
       return { offset, type, target, addend: reference.target.addend };
     } catch (error) {
       if (!(error instanceof LivegraftError)) throw error;

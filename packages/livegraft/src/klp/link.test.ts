@@ -56,6 +56,32 @@ const self = piece('.gnu.linkonce.this_module', SHF.WRITE, [0, 0, 0, 0, 0, 0, 0,
 });
 const pieces = [first, text, second, third, fourth, zero, self];
 
+test('room before a function goes with it, and the function keeps its alignment', () => {
+  const room = (name: string): Piece => ({
+    ...code(name, []),
+    before: Uint8Array.from({ length: 16 }, () => 0x90),
+    symbols: [
+      { name, offset: 0, size: 6, type: STT.FUNC },
+      { name: `__pfx_${name}`, offset: -16, size: 16, type: STT.FUNC },
+    ],
+  });
+  const user = room('user');
+  user.relocations.push(call({ kind: 'piece', piece: user }));
+  const { symbols, sections } = readElf(linkModule([room('a'), user]));
+  const at = Object.fromEntries(symbols.filter(({ name }) => name !== '').map(({ name, value }) => [name, value]));
+  expect(at).toEqual({ __pfx_a: 0n, a: 16n, __pfx_user: 32n, user: 48n });
+  const [text] = sections.filter(({ name }) => name === '.text');
+  expect(text!.data.subarray(0, 16).every((byte) => byte === 0x90)).toBe(true);
+  expect([...text!.data.subarray(16, 49)]).toEqual([
+    ...[0xe8, 0, 0, 0, 0, 0xc3],
+    ...Array.from({ length: 10 }, () => 0xcc),
+    ...Array.from({ length: 16 }, () => 0x90),
+    0xe8,
+  ]);
+  const [field] = text!.relocations;
+  expect(symbols[field!.symbol]!.name).toBe('user');
+});
+
 describe('linkModule', () => {
   const file = readElf(linkModule(pieces));
 

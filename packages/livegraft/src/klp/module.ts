@@ -21,8 +21,9 @@ import {
   newFunctionName,
   writeGlue,
 } from './glue.ts';
+import { sealPiece } from './landing-pads.ts';
 import { linkModule } from './link.ts';
-import type { Piece, PieceTarget } from './piece.ts';
+import { type Piece, type PieceTarget, sectionPiece } from './piece.ts';
 import { resolveOutside, type SymbolSpace } from './resolve.ts';
 
 export interface ModuleRequest {
@@ -35,6 +36,8 @@ export interface ModuleRequest {
   readonly exports: ReadonlyMap<string, ExportedSymbol>;
   /** The core itself clears relocations when a patched module goes (since 6.3). */
   readonly coreClears: boolean;
+  /** The kernel uses IBT, so landing pads of its functions are sealed. */
+  readonly ibt: boolean;
   /** What the module says of itself, but for what is known here only. */
   readonly note: Omit<LivegraftNote, 'schema' | 'name' | 'replace' | 'states' | 'callbacks'>;
 }
@@ -71,8 +74,9 @@ export async function makeModule(request: ModuleRequest): Promise<BuiltModule> {
   });
   const pieces = [...extraction.pieces, ...gluePieces];
   const versions = versionsPiece(pieces, request.exports);
-  const note = notePiece(request, objects);
-  const loaded = versions === undefined ? [...pieces, note] : [...pieces, versions, note];
+  const sealed = request.ibt ? sealPiece(pieces) : undefined;
+  const made = [versions, sealed].filter((piece) => piece !== undefined);
+  const loaded = [...pieces, ...made, notePiece(request, objects)];
   const buildId = createHash('sha1').update(linkModule(loaded)).digest();
   return { bytes: linkModule([...loaded, buildIdPiece(buildId)]), glue, buildId: buildId.toString('hex'), objects };
 }
@@ -142,20 +146,6 @@ function notePiece({ facts, extraction, note }: ModuleRequest, objects: readonly
   return sectionPiece(noteSection, SHT.NOTE, 4, bytes);
 }
 
-function sectionPiece(section: string, type: number, align: number, bytes: Uint8Array): Piece {
-  return {
-    section,
-    type,
-    flags: SHF.ALLOC,
-    align,
-    entsize: 0,
-    size: bytes.length,
-    bytes,
-    symbols: [],
-    relocations: [],
-  };
-}
-
 /**
  * Which of the symbols of its name the replaced function is: 0 when it is the only one. Throws LivegraftError when the
  * shipped object has no symbol of that name at the place where the proved code is, or none that keeps its position.
@@ -179,7 +169,7 @@ async function objectPieces(elf: ElfFile, resolve: (name: string) => Promise<Pie
   const wanted = (section: ElfSection): boolean =>
     (section.flags & SHF.ALLOC) !== 0 &&
     section.size > 0 &&
-    (roleOf(section) !== 'ignored' || section.name.startsWith('.modinfo'));
+    (roleOf(section) !== 'ignored' || section.name.startsWith('.modinfo') || section.name === '.orc_header');
   const pieces = new Map<number, Piece>();
   for (const section of elf.sections.filter(wanted)) {
     pieces.set(section.index, {

@@ -1,5 +1,7 @@
 /** What a livepatch module is made of before it is linked: pieces of sections, and what their fields refer to. */
 
+import { SHF } from '@livegraft/binfmt/elf/constants';
+
 export interface Piece {
   /** The section of the module it goes into. */
   readonly section: string;
@@ -11,6 +13,8 @@ export interface Piece {
   readonly size: number;
   /** Empty for SHT_NOBITS. */
   readonly bytes: Uint8Array;
+  /** What stands right before the piece and moves with it: room in front of a function that the kernel may write to. */
+  readonly before?: Uint8Array;
   readonly symbols: readonly PieceSymbol[];
   /** Filled in once all pieces are known, since pieces refer to each other in circles. */
   readonly relocations: PieceRelocation[];
@@ -18,7 +22,7 @@ export interface Piece {
 
 export interface PieceSymbol {
   readonly name: string;
-  /** Byte offset in the piece. */
+  /** Byte offset in the piece; negative in what stands before it. */
   readonly offset: number;
   readonly size: number;
   /** See `STT`. */
@@ -51,4 +55,19 @@ export interface KlpTarget {
   readonly name: string;
   /** 0: the only one of its name; n: the n-th. */
   readonly position: number;
+}
+
+/** A section of the module's own, which nothing but the loader reads. */
+export function sectionPiece(section: string, type: number, align: number, bytes: Uint8Array): Piece {
+  return {
+    section,
+    type,
+    flags: SHF.ALLOC,
+    align,
+    entsize: 0,
+    size: bytes.length,
+    bytes,
+    symbols: [],
+    relocations: [],
+  };
 }

@@ -1,5 +1,5 @@
 /** Atoms and table entries as pieces of the module, and what their fields are. */
-import { SHF, SHT } from '@livegraft/binfmt/elf/constants';
+import { SHF, SHT, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfSection } from '@livegraft/binfmt/elf/types';
 import type { Atom, Reference, UnitObject } from '../objdiff/atoms.ts';
 import { fieldSize, isPcRelative } from '../objdiff/relocations.ts';
@@ -8,7 +8,7 @@ import type { KlpTarget, Piece, PieceRelocation } from './piece.ts';
 
 /** An atom with its relocated fields set to zero and its relocations still to come. */
 export function atomPiece(object: UnitObject, atom: Atom): Piece {
-  const { section, start } = atom;
+  const { section, start, entryPadding: room = 0 } = atom;
   return {
     section: family(section.name),
     type: section.type,
@@ -17,8 +17,12 @@ export function atomPiece(object: UnitObject, atom: Atom): Piece {
     entsize: section.entsize,
     size: atom.size,
     bytes: section.type === SHT.NOBITS ? new Uint8Array(0) : blank(object.bytes(atom), object.references(atom)),
-    symbols: atom.symbols.map(({ name, value, size, type }) => ({ name, offset: Number(value) - start, size, type })),
+    symbols: [
+      ...atom.symbols.map(({ name, value, size, type }) => ({ name, offset: Number(value) - start, size, type })),
+      ...(room === 0 ? [] : [{ name: `__pfx_${atom.name}`, offset: -room, size: room, type: STT.FUNC }]),
+    ],
     relocations: [],
+    ...(room === 0 ? {} : { before: section.data.slice(start - room, start) }),
   };
 }
 

@@ -5,7 +5,7 @@
 import { SHF, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile, ElfRelocation, ElfSection, ElfSymbol } from '@livegraft/binfmt/elf/types';
 import { requireConsistent } from './consistency.ts';
-import { constantAt, cutSection, namingSymbols, stringStarts } from './cut.ts';
+import { constantAt, cutSection, entryPaddings, namingSymbols, stringStarts } from './cut.ts';
 import { cutFragments } from './fragments.ts';
 import { type Field, type OutwardReference, outwardReferences, relocatedFields } from './instructions.ts';
 import { isPcRelative, within } from './relocations.ts';
@@ -26,6 +26,8 @@ export interface Atom {
   readonly symbols: readonly ElfSymbol[];
   /** Bytes that only fill the space up to what follows. */
   readonly padding?: true;
+  /** Bytes right before a function that belong to its entry: the kernel may write call thunks there. */
+  readonly entryPadding?: number;
 }
 
 /** What a relocation of an atom refers to. */
@@ -100,11 +102,14 @@ class CutObject implements UnitObject {
     requireConsistent(elf);
     const atoms: Atom[] = [];
     const symbols = namingSymbols(elf);
+    const paddings = entryPaddings(elf);
     for (const section of elf.sections) {
       const role = roleOf(section);
       if (role === 'ignored' || role === 'table' || isLiteral(role)) continue;
       const cuts =
-        role === 'fragments' ? cutFragments(elf, section) : cutSection(section, symbols.get(section.index) ?? []);
+        role === 'fragments'
+          ? cutFragments(elf, section)
+          : cutSection(section, symbols.get(section.index) ?? [], paddings.get(section.index));
       const list = cuts.map((cut): Atom => ({ id: this.#ids++, role, section, ...cut }));
       this.#bySection.set(section.index, list);
       for (const atom of list) if (atom.padding === undefined) atoms.push(atom);
@@ -126,6 +131,9 @@ class CutObject implements UnitObject {
     const index = lastStart(list, offset);
     const found = list[index];
     if (found === undefined) return this.#lazily(section, role, 'unnamed', 0, section.size);
+    // room before a function is a part of its entry
+    const next = found.padding === undefined ? undefined : list[index + 1];
+    if (next?.entryPadding !== undefined && next.start - next.entryPadding === found.start) return next;
     // the address right behind a variable is its end, not the beginning of what fills the space
     if (found.padding !== undefined && offset === found.start && index > 0) return list[index - 1]!;
     return found;

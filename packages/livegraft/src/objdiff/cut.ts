@@ -14,6 +14,8 @@ export interface Cut {
   readonly symbols: readonly ElfSymbol[];
   /** Bytes that only fill the space up to what follows; nobody compares them. */
   readonly padding?: true;
+  /** Bytes right before `start` that belong to a function's entry (see `entryPaddings`). */
+  readonly entryPadding?: number;
 }
 
 /**
@@ -43,8 +45,29 @@ export function namingSymbols(elf: ElfFile): ReadonlyMap<number, readonly ElfSym
   return found;
 }
 
+/**
+ * Room before functions that the kernel writes to (call thunks, CFI), by section number and the function's offset: how many bytes. objtool
+ * and the compiler name it after the function (`__pfx_f`, `__cfi_f`).
+ */
+export function entryPaddings(elf: ElfFile): ReadonlyMap<number, ReadonlyMap<number, number>> {
+  const found = new Map<number, Map<number, number>>();
+  for (const { name, section, value, size } of elf.symbols) {
+    if (section === 0 || !isPaddingName(name) || size === 0) continue;
+    const list = found.get(section) ?? new Map<number, number>();
+    list.set(Number(value) + size, size);
+    found.set(section, list);
+  }
+  return found;
+}
+
+const none: ReadonlyMap<number, number> = new Map();
+
 /** The atoms of a section without gaps, by rising offset. */
-export function cutSection(section: ElfSection, symbols: readonly ElfSymbol[]): readonly Cut[] {
+export function cutSection(
+  section: ElfSection,
+  symbols: readonly ElfSymbol[],
+  paddings: ReadonlyMap<number, number> = none,
+): readonly Cut[] {
   const starts = [...new Set(symbols.map((symbol) => Number(symbol.value)))].sort((a, b) => a - b);
   const nextStart = new Map(starts.map((start, i) => [start, starts[i + 1] ?? section.size]));
   // assembly may leave out .size: such code reaches to the next name
@@ -58,8 +81,10 @@ export function cutSection(section: ElfSection, symbols: readonly ElfSymbol[]): 
   const cuts: (Cut & { symbols: ElfSymbol[] })[] = [];
   let end = 0;
   const gap = (upTo: number): void => {
-    const piece = { kind: 'unnamed' as const, start: end, size: upTo - end, name: '', symbols: [] };
-    cuts.push({ ...piece, ...(isPadding(section, piece) ? { padding: true as const } : {}) });
+    const border = Math.max(end, upTo - (paddings.get(upTo) ?? 0));
+    const piece = { kind: 'unnamed' as const, start: end, size: border - end, name: '', symbols: [] };
+    if (piece.size > 0) cuts.push({ ...piece, ...(isPadding(section, piece) ? { padding: true as const } : {}) });
+    if (border < upTo) cuts.push({ ...piece, start: border, size: upTo - border, padding: true });
   };
   for (const symbol of sorted) {
     const start = Number(symbol.value);
@@ -70,9 +95,18 @@ export function cutSection(section: ElfSection, symbols: readonly ElfSymbol[]): 
       continue;
     }
     if (start < end) continue;
-    if (start > end) gap(start);
     const isCode = symbol.type === STT.FUNC || (symbol.type === STT.NOTYPE && roleOf(section) === 'text');
-    cuts.push({ kind: isCode ? 'function' : 'data', start, size, name: symbol.name, symbols: [symbol] });
+    const room = isCode ? (paddings.get(start) ?? 0) : 0;
+    const entryPadding = room > 0 && room <= start - end ? { entryPadding: room } : {};
+    if (start > end) gap(start);
+    cuts.push({
+      kind: isCode ? 'function' : 'data',
+      start,
+      size,
+      name: symbol.name,
+      symbols: [symbol],
+      ...entryPadding,
+    });
     end = start + size;
   }
   if (end < section.size) gap(section.size);

@@ -40,7 +40,6 @@ const tables = new Set([
   '.retpoline_sites',
   '.return_sites',
   '.call_sites',
-  '.ibt_endbr_seal',
   '.orc_unwind',
   '.orc_unwind_ip',
 ]);
@@ -51,6 +50,11 @@ const ordinary = /^\.(ref\.)?(data|rodata|bss)($|[._])/;
 const descriptors = new Set(['__dyndbg', '__verbose']);
 /** For unwinders in user space, debuggers, indexes and livegraft itself (livegraft.h): nothing in the kernel acts on them. */
 const unread = /^\.(eh_frame|sframe|orc_header|printk_index|discard|note|llvm|livegraft$)/;
+/**
+ * Which landing pads may be sealed is decided over all that is linked together (`klp/landing-pads.ts`), so a unit's own list says nothing;
+ * the list of places with room for call thunks was for objtool.
+ */
+const settledAtLink = new Set(['.ibt_endbr_seal', '__patchable_function_entries']);
 const once =
   /^\.(init|exit|meminit|memexit|head|cpuinit|devinit)\.|^\.(init|exit)\.(text|data|rodata)|^\.ref\.data\.init|^\.data\.\.init_percpu/;
 
@@ -65,7 +69,8 @@ export function roleOf(section: ElfSection): SectionRole {
 }
 
 function decide({ name, flags, type }: ElfSection): SectionRole {
-  if ((flags & SHF.ALLOC) === 0 || unread.test(name) || (flags & SHF.EXCLUDE) !== 0) return 'ignored';
+  if ((flags & SHF.ALLOC) === 0 || unread.test(name) || settledAtLink.has(name) || (flags & SHF.EXCLUDE) !== 0)
+    return 'ignored';
   if (tables.has(name)) return 'table';
   if (type !== SHT.PROGBITS && type !== SHT.NOBITS)
     return type === SHT.NOTE || type === EH_FRAME ? 'ignored' : 'registry';
@@ -75,6 +80,11 @@ function decide({ name, flags, type }: ElfSection): SectionRole {
   if (!ordinary.test(name) && !descriptors.has(name)) return 'registry';
   if ((flags & SHF.MERGE) !== 0) return (flags & SHF.STRINGS) !== 0 ? 'strings' : 'constants';
   return (flags & SHF.WRITE) !== 0 ? 'data' : 'rodata';
+}
+
+/** True for a table whose entries are about code. */
+export function isTable(name: string): boolean {
+  return tables.has(name);
 }
 
 /** True for a section of pr_debug() descriptors. */

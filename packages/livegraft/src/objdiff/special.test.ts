@@ -42,6 +42,28 @@ describe('entriesOf', () => {
     ]);
   });
 
+  test('an entry about the room before a function is about the function, and so the room', () => {
+    const bytes = [...zeros(16), 0xc3, ...Array.from({ length: 31 }, () => 0x90), 0xc3];
+    const room = (name: string, at: number) => [
+      { name: `__pfx_${name}`, at, size: 16 },
+      { name, at: at + 16, size: 1 },
+    ];
+    const roomy: SectionLines = { flags: 'x', bytes, symbols: [...room('f', 0), ...room('g', 32)] };
+    const at = (offset: number, place: number) => [offset, PC32, '.text', place] as const;
+    const table = { bytes: zeros(16), relocations: [at(0, 0), at(4, 16), at(8, 17), at(12, 32)] };
+    expect(entries({ '.text': roomy, '.call_sites': table })).toEqual([
+      { owner: 'f', at: -16, bytes: 4, references: 1 },
+      { owner: 'f', at: 0, bytes: 4, references: 1 },
+      { owner: 'f', at: 1, bytes: 4, references: 1 },
+      { owner: 'g', at: -16, bytes: 4, references: 1 },
+    ]);
+    const { atoms } = cutObject(object({ '.text': roomy }));
+    expect(atoms.map(({ name, start, size, entryPadding }) => [name, start, size, entryPadding])).toEqual([
+      ['f', 16, 1, 16],
+      ['g', 48, 1, 16],
+    ]);
+  });
+
   test('a static call whose key is code, too, is one entry of 8 bytes', () => {
     const table = {
       bytes: zeros(8),

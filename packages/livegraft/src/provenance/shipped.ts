@@ -3,6 +3,7 @@ import { ET, SHF, SHN, SHT, STB, STT } from '@livegraft/binfmt/elf/constants';
 import type { ElfFile, ElfSection } from '@livegraft/binfmt/elf/types';
 import { FormatError } from '@livegraft/binfmt/format-error';
 import type { KernelImage } from '../kernel/image.ts';
+import { beginsWithEndbr } from '../support/endbr.ts';
 
 export interface ShippedSymbol {
   readonly name: string;
@@ -16,6 +17,9 @@ export type ShippedReference =
   | { readonly kind: 'address'; readonly value: bigint }
   | { readonly kind: 'external'; readonly name: string; readonly addend: number };
 
+/** `sealed`: the kernel overwrites it when it starts or loads the module. */
+export type LandingPad = 'kept' | 'sealed' | 'absent';
+
 export interface ShippedObject {
   /** `vmlinux` or the module's name. */
   readonly name: string;
@@ -28,6 +32,8 @@ export interface ShippedObject {
   reference(address: bigint, type: number): ShippedReference | undefined;
   /** True when ftrace can hook the function that begins there. */
   traceable(address: bigint): boolean;
+  /** What becomes of the `endbr64` at an address of code; undefined for data, and for a kernel without IBT. */
+  landingPad(address: bigint): LandingPad | undefined;
   /** True when the name has another position while the module is loading than later, when its init part is gone. */
   unstable(name: string): boolean;
 }
@@ -46,6 +52,7 @@ export function shippedVmlinux(image: KernelImage): ShippedObject {
     if (section === undefined || address + BigInt(size) > section.address + BigInt(section.size)) return undefined;
     return image.read(address, size);
   };
+  let sealed: ReadonlySet<bigint> | undefined;
   return {
     name: 'vmlinux',
     named: (name) => image.symbols.named(name).map(shape),
@@ -73,6 +80,11 @@ export function shippedVmlinux(image: KernelImage): ShippedObject {
       }
     },
     traceable: (address) => image.ftraceEntry(address) !== undefined,
+    landingPad(address) {
+      sealed ??= sealedOf(image);
+      if (sealed.size === 0 || ((image.sectionAt(address)?.flags ?? 0) & SHF.EXECINSTR) === 0) return undefined;
+      return landingPadOf(sealed, address, bytes(address, 4));
+    },
     unstable: () => false,
   };
 }
@@ -113,14 +125,17 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
   const byName = index(relevant.map(shape), (symbol) => symbol.name);
   const byAddress = index(relevant.map(shape), (symbol) => symbol.address);
   const early = index(defined.map(shape), (symbol) => symbol.name);
-  const entries = new Set<bigint>();
-  for (const section of elf.sections) {
-    if (section.name !== '__mcount_loc') continue;
-    for (const relocation of section.relocations) {
-      const symbol = elf.symbols[relocation.symbol]!;
-      entries.add(base(symbol.section) + symbol.value + BigInt(relocation.addend));
-    }
-  }
+  const listed = (table: string): Set<bigint> => {
+    const relocated = elf.sections.filter((section) => section.name === table).flatMap((each) => each.relocations);
+    return new Set(
+      relocated.map(({ symbol, addend }) => {
+        const { section, value } = elf.symbols[symbol]!;
+        return base(section) + value + BigInt(addend);
+      }),
+    );
+  };
+  const entries = listed('__mcount_loc');
+  const sealed = listed('.ibt_endbr_seal');
   const bytes = (address: bigint, size: number): Uint8Array | undefined => {
     const section = sectionAt(address);
     const offset = offsetOf(address);
@@ -154,6 +169,10 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
       return { kind: 'address', value: base(symbol.section) + symbol.value + BigInt(relocation.addend) };
     },
     traceable: (address) => entries.has(address) || entries.has(address + 4n),
+    landingPad(address) {
+      if (sealed.size === 0 || ((sectionAt(address)?.flags ?? 0) & SHF.EXECINSTR) === 0) return undefined;
+      return landingPadOf(sealed, address, bytes(address, 4));
+    },
     unstable(wanted) {
       const live = byName.get(wanted) ?? [];
       const coming = early.get(wanted) ?? [];
@@ -162,6 +181,23 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
       );
     },
   };
+}
+
+/** `.ibt_endbr_seal` of an image: for each sealed landing pad how far it is from its entry (s32). */
+function sealedOf(image: KernelImage): ReadonlySet<bigint> {
+  const table = image.section('.ibt_endbr_seal');
+  if (table === undefined) return new Set();
+  const view = new DataView(table.data.buffer, table.data.byteOffset, table.data.length);
+  return new Set(
+    Array.from({ length: table.data.length >> 2 }, (_, i) =>
+      BigInt.asUintN(64, table.address + BigInt(4 * i + view.getInt32(4 * i, true))),
+    ),
+  );
+}
+
+function landingPadOf(sealed: ReadonlySet<bigint>, address: bigint, code: Uint8Array | undefined): LandingPad {
+  if (sealed.has(address)) return 'sealed';
+  return code !== undefined && beginsWithEndbr(code) ? 'kept' : 'absent';
 }
 
 /** Bytes of the address space that a section gets. */

@@ -67,6 +67,11 @@ export class ShippedKernel {
     return made;
   }
 
+  /** The .ko of a module that was given. */
+  file(name: string): Uint8Array | undefined {
+    return this.#modules.get(name);
+  }
+
   /** Which symbol the livepatch core finds (klp_find_object_symbol); a text when it finds none. */
   find(object: string, name: string, position: number): Place | string {
     const code = this.object(object);

@@ -6,6 +6,7 @@ import type { Btf } from '@livegraft/binfmt/btf';
 import { EM, ET, SHF, SHN, SHT, STB } from '@livegraft/binfmt/elf/constants';
 import { readModinfo } from '@livegraft/binfmt/modinfo';
 import type { ShippedKernel } from './kernel.ts';
+import { checkLandingPads } from './landing-pads.ts';
 import { layoutOf } from './layouts.ts';
 import type { LivepatchModule, ModuleField } from './module.ts';
 import { objectOfSection, parseKlpSymbol } from './module.ts';
@@ -42,6 +43,7 @@ export function checkLoadable(input: LoadInput): Refusal[] {
     ...checkImports(input),
     ...checkRelocations(input),
     ...checkTables(input),
+    ...checkLandingPads(input),
     ...checkReplaced(input),
   ];
 }

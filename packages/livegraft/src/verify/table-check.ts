@@ -42,7 +42,11 @@ export class TableCheck {
 
   /** Reports what the module has about a piece of code and the patched object has not. To be called when all is compared. */
   finish(pair: Pair): void {
-    for (const { table, offset } of this.#entries.left(pair.section, pair.start, pair.start + pair.item.size))
+    for (const { table, offset } of this.#entries.left(
+      pair.section,
+      pair.start - pair.item.room,
+      pair.start + pair.item.size,
+    ))
       this.#reporter.deviate(pair, offset - pair.start, table, 'no such entry', `an entry of ${table}`);
   }
 
@@ -51,7 +55,7 @@ export class TableCheck {
     const key = `${unit.source} ${section.index} ${start} ${size}`;
     const known = this.#fragments.get(key);
     if (known !== undefined) return known;
-    const made: Item = { kind: 'unnamed', section, start, size, symbols: [], name: '' };
+    const made: Item = { kind: 'unnamed', section, start, size, room: 0, symbols: [], name: '' };
     this.#fragments.set(key, made);
     return made;
   }
@@ -62,7 +66,9 @@ export class TableCheck {
     const end = item.start + item.size;
     const closes = (at: number): boolean =>
       at === end && (at === item.section.size || unit.patched.item(item.section, at).kind === 'unnamed');
-    return (all.get(item.section.index) ?? []).filter(({ at }) => (at >= item.start && at < end) || closes(at));
+    return (all.get(item.section.index) ?? []).filter(
+      ({ at }) => (at >= item.start - item.room && at < end) || closes(at),
+    );
   }
 
   #compareEntry(pair: Pair, entry: UnitEntry): void {
@@ -105,8 +111,21 @@ export class TableCheck {
     return { ...meaning, item, at: 0 };
   }
 
+  /** A call whose displacement is filled in with a module: the kernel reads the table of calls before. */
+  #calleeIsLate(unit: CheckedUnit, { section, start, at }: UnitEntry): boolean {
+    const [place] = unit.patched.relocations(section, start, start + 1);
+    const code = place && unit.patched.elf.sections[unit.patched.elf.symbols[place.symbol]!.section]!;
+    const [field] = code === undefined ? [] : unit.patched.relocations(code, at + 1, at + 2);
+    const meaning = field && unit.patched.meaning(field, 0);
+    if (meaning === undefined || meaning.kind === 'nowhere') return false;
+    const callee =
+      meaning.kind === 'undefined' ? unit.places.undefined(meaning.name) : unit.places.defined(meaning.item.name);
+    return callee !== undefined && callee.object !== 'vmlinux';
+  }
+
   /** Tracepoints and static calls whose key is in a module: left out on purpose (ARCHITECTURE.md, "Jump labels and static calls"). */
   #mayBeDropped(unit: CheckedUnit, entry: UnitEntry): boolean {
+    if (entry.table === '.call_sites') return this.#calleeIsLate(unit, entry);
     if (entry.table !== '__jump_table' && entry.table !== '.static_call_sites') return false;
     const keyAt = entry.start + tableShape(this.#btf, entry.table).fields.at(-1)!;
     const field = unit.patched.relocations(entry.section, keyAt, keyAt + 1)[0];
