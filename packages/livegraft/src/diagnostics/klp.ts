@@ -120,6 +120,13 @@ export const landingPadMissing = define<Where & { target: string; object: string
   },
 );
 
+export const runtimeConstant = define<Where & { table: string; offset: number }>('runtime-constant', {
+  place,
+  message: ({ function: name, table, offset }) =>
+    `${name}+0x${offset.toString(16)} has a number that the kernel fills in while it starts (${table}); nobody fills it in in a module, and this kind cannot be loaded from a variable in the same bytes`,
+  hint: 'change the function so that it does without, or patch its callers',
+});
+
 export const nameTooLong = define<{ name: string; limit: number; what: string }>('name-too-long', {
   message: ({ name, limit, what }) => `${what} ${name} is ${name.length} characters long; the kernel takes ${limit}`,
   hint: 'choose a shorter name',

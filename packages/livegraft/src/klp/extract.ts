@@ -8,12 +8,12 @@ import { callbackNotFunction } from '../diagnostics/author.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/klp.ts';
 import { symbolUnresolved } from '../diagnostics/provenance.ts';
-import type { Atom, Reference, Target } from '../objdiff/atoms.ts';
+import type { Atom, AtomTarget, Reference, Target, UnitObject } from '../objdiff/atoms.ts';
 import { isGlobal } from '../objdiff/correlate.ts';
 import type { FunctionVerdict } from '../objdiff/diff.ts';
 import { coldParent, isContentOnly } from '../objdiff/names.ts';
 import { fieldSize } from '../objdiff/relocations.ts';
-import { holdsDescriptors } from '../objdiff/sections.ts';
+import { holdsDescriptors, isRuntimeConstants } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
 import { type Callback, callbacksOf, type NamedCallback, type State, statesOf } from './author.ts';
 import {
@@ -28,6 +28,7 @@ import { landingPadProblems } from './landing-pads.ts';
 import type { Piece, PieceRelocation, PieceTarget } from './piece.ts';
 import { atomPiece, blank, isBranch, isLate, tablePiece } from './pieces.ts';
 import { resolveOutside, resolveOwn } from './resolve.ts';
+import { loadInstead, runtimePointer } from './runtime-constants.ts';
 import type { ChangedUnit } from './unit.ts';
 
 export interface Extraction {
@@ -244,6 +245,7 @@ class Extractor {
     if (!(await this.#keepEntry(unit, atom, entry))) return;
     const { section, orc } = entry;
     const where = { unit: unit.source, function: functionOf(atom), table: entry.table };
+    if (isRuntimeConstants(entry.table)) return this.#takeRuntimeConstant(unit, atom, piece, entry);
     // a call whose target is not known yet when the kernel reads the table is only not counted (call depth tracking)
     if (entry.table === '.call_sites' && piece.relocations.some((each) => each.offset === entry.at + 1 && isLate(each)))
       return;
@@ -261,6 +263,29 @@ class Extractor {
       if (relocation === undefined) continue;
       if (isLate(relocation)) this.#findings.push(say.lateTable({ ...where, symbol: relocation.target.name }));
       made.relocations.push(relocation);
+    }
+  }
+
+  /** The kernel has long filled in what its own code has there; new code loads it. */
+  async #takeRuntimeConstant(unit: ChangedUnit, atom: Atom, piece: Piece, entry: Entry): Promise<void> {
+    const user = { unit: unit.source, function: functionOf(atom) };
+    const name = runtimePointer(entry.table);
+    const offset = name === undefined ? undefined : loadInstead(piece.bytes, entry.at);
+    if (name === undefined || offset === undefined) {
+      this.#findings.push(say.runtimeConstant({ ...user, table: entry.table, offset: entry.at }));
+      return;
+    }
+    const { object } = unit.diff.patched;
+    const symbol = object.elf.symbols.find((each) => each.name === name && each.section !== 0);
+    try {
+      const target =
+        symbol === undefined
+          ? await resolveOutside(unit.space, user, name)
+          : await this.#targetOf(unit, atom, placeOf(object, symbol), true);
+      piece.relocations.push({ offset, type: 2, addend: -4, target });
+    } catch (error) {
+      if (!(error instanceof LivegraftError)) throw error;
+      this.#findings.push(...error.diagnostics);
     }
   }
 
@@ -400,4 +425,11 @@ class Extractor {
     }
     return resolveOwn(unit.space, user, name, unit.placement.addressOf(name), global !== undefined);
   }
+}
+
+/** A thing of the unit by its symbol. */
+function placeOf(object: UnitObject, symbol: ElfSymbol): AtomTarget {
+  const atom = object.locate(object.elf.sections[symbol.section]!, Number(symbol.value));
+  const at = Number(symbol.value) - atom.start;
+  return { kind: 'atom', atom, at, addend: at };
 }

@@ -71,7 +71,7 @@ export function roleOf(section: ElfSection): SectionRole {
 function decide({ name, flags, type }: ElfSection): SectionRole {
   if ((flags & SHF.ALLOC) === 0 || unread.test(name) || settledAtLink.has(name) || (flags & SHF.EXCLUDE) !== 0)
     return 'ignored';
-  if (tables.has(name)) return 'table';
+  if (isTable(name)) return 'table';
   if (type !== SHT.PROGBITS && type !== SHT.NOBITS)
     return type === SHT.NOTE || type === EH_FRAME ? 'ignored' : 'registry';
   if (fragments.has(name)) return 'fragments';
@@ -82,9 +82,14 @@ function decide({ name, flags, type }: ElfSection): SectionRole {
   return (flags & SHF.WRITE) !== 0 ? 'data' : 'rodata';
 }
 
+/** True for a table of numbers in code that the kernel fills in while it starts (arch/x86/include/asm/runtime-const.h). */
+export function isRuntimeConstants(name: string): boolean {
+  return /^runtime_[a-z]+_/.test(name);
+}
+
 /** True for a table whose entries are about code. */
 export function isTable(name: string): boolean {
-  return tables.has(name);
+  return tables.has(name) || isRuntimeConstants(name);
 }
 
 /** True for a section of pr_debug() descriptors. */

@@ -14,12 +14,16 @@ import type { LivepatchModule } from './module.ts';
 
 const list = '.ibt_endbr_seal';
 
-export function checkLandingPads({ module, kernel }: LoadInput): Refusal[] {
+export function checkLandingPads({ module, kernel, functions }: LoadInput): Refusal[] {
   if (kernel.image.section(list) === undefined) return [];
   const found: Refusal[] = [];
   const seals = sealedBy(module, found);
   const shipped = new SealedPads(kernel);
+  // ftrace gets to a new function by a return, which IBT does not look at (arch/x86/kernel/ftrace_64.S)
+  const returned = (section: ElfSection, offset: number): boolean =>
+    functions.some(({ pointer }) => pointer.section === section && pointer.offset === offset);
   for (const { section, offset, referent } of addresses(module)) {
+    if (returned(section, offset)) continue;
     const at = module.describe(section, offset);
     if (referent.kind === 'kernel') {
       if (shipped.has(referent.place))

@@ -11,6 +11,14 @@ import type { ShippedKernel } from './kernel.ts';
 import type { LivepatchModule, ModuleField } from './module.ts';
 import { type Item, isPcRelative, type Meaning, widthOf } from './object.ts';
 import { type Deviation, type FunctionCount, nameOf, type Pair, type Text } from './pair.ts';
+import {
+  isCovered,
+  loadField,
+  loadProblem,
+  meaningOf,
+  type RuntimeConstant,
+  runtimeConstantsOf,
+} from './runtime-constants.ts';
 import { TableCheck } from './table-check.ts';
 import type { CheckedUnit } from './unit.ts';
 
@@ -105,7 +113,9 @@ export class MeaningCheck {
     pair.count.instructions += decoded.instructions;
     // PC-relative operands that the assembler resolved within a section, and that leave the function
     const implied = decoded.operands.filter((operand) => operand.outside !== undefined);
-    if (!this.#sameBytes(pair, relocations, implied)) return;
+    const constants = isCode ? runtimeConstantsOf(unit.patched, item) : [];
+    if (!this.#sameBytes(pair, relocations, implied, constants)) return;
+    for (const constant of constants) this.#compareConstant(pair, constant);
     const operands = new Map(decoded.operands.map((operand) => [operand.offset, operand]));
     for (const relocation of relocations) this.#compareField(pair, relocation, operands.get(relocation.offset), isCode);
     for (const operand of implied) this.#compareImplied(pair, operand);
@@ -113,7 +123,8 @@ export class MeaningCheck {
     const covered = implied.filter(
       ({ offset }) => this.#module.fieldAt(section, start + offset - item.start) !== undefined,
     ).length;
-    if (extra !== covered) this.#extraField(pair, relocations, implied);
+    const loads = constants.map(({ start: at }) => ({ offset: item.start + at + loadField.offset }));
+    if (extra !== covered + loads.length) this.#extraField(pair, [...relocations, ...implied, ...loads]);
     if (isCode) this.#tables.compare(pair);
   }
 
@@ -151,7 +162,12 @@ export class MeaningCheck {
     return false;
   }
 
-  #sameBytes(pair: Pair, relocations: readonly ElfRelocation[], implied: readonly Operand[]): boolean {
+  #sameBytes(
+    pair: Pair,
+    relocations: readonly ElfRelocation[],
+    implied: readonly Operand[],
+    constants: readonly RuntimeConstant[],
+  ): boolean {
     const { unit, item, section, start } = pair;
     const mine = Uint8Array.from(unit.patched.bytes(item));
     const theirs =
@@ -164,7 +180,7 @@ export class MeaningCheck {
     };
     for (const { offset, type } of relocations) blank(offset, widthOf(type));
     for (const { offset, size } of implied) blank(offset, size);
-    const at = mine.findIndex((byte, i) => byte !== theirs[i]);
+    const at = mine.findIndex((byte, i) => byte !== theirs[i] && !isCovered(constants, i));
     if (at < 0) return true;
     const hex = (bytes: Uint8Array): string => Buffer.from(bytes.subarray(at, at + 8)).toString('hex');
     if (item.kind === 'string') {
@@ -198,6 +214,20 @@ export class MeaningCheck {
       relocation.type,
       field,
     );
+  }
+
+  #compareConstant(pair: Pair, constant: RuntimeConstant): void {
+    const { unit, item, section, start } = pair;
+    const at = constant.start + loadField.offset;
+    const name = `the load of ${constant.symbol}`;
+    const problem = loadProblem(constant, item, section, start);
+    if (problem !== undefined) {
+      this.#deviate(pair, constant.start, name, 'a load into the same register', problem);
+      return;
+    }
+    const meaning = meaningOf(unit.patched, constant);
+    const field = this.#module.fieldAt(section, start + at);
+    this.#ask(pair, at, name, { unit, user: item, meaning, bias: loadField.bias, use: 'access' }, 2, field);
   }
 
   #compareImplied(pair: Pair, operand: Operand): void {
@@ -271,9 +301,9 @@ export class MeaningCheck {
     };
   }
 
-  #extraField(pair: Pair, relocations: readonly ElfRelocation[], implied: readonly Operand[]): void {
+  #extraField(pair: Pair, expected: readonly { readonly offset: number }[]): void {
     const { item, section, start } = pair;
-    const known = new Set([...relocations, ...implied].map(({ offset }) => offset - item.start + start));
+    const known = new Set(expected.map(({ offset }) => offset - item.start + start));
     const extra = this.#module.fieldsIn(section, start, start + item.size).find(({ offset }) => !known.has(offset));
     if (extra !== undefined)
       this.#deviate(

@@ -10,8 +10,11 @@ export interface PatchFunction {
   readonly object: string;
   readonly oldName: string;
   readonly oldPosition: number;
+  /** The new function. */
   readonly section: ElfSection;
   readonly offset: number;
+  /** klp_func.new_func, which points there. */
+  readonly pointer: Spot;
 }
 
 export interface PatchState {
@@ -76,7 +79,8 @@ export function readPatchStructs(module: LivepatchModule, btf: Btf): PatchStruct
       if (made === undefined) throw new StructureError(`klp_func.new_func of ${oldName} is NULL`);
       if ((made.section.flags & SHF.EXECINSTR) === 0)
         throw new StructureError(`klp_func.new_func of ${oldName} is no code`);
-      functions.push({ object: name, oldName, oldPosition: position, section: made.section, offset: made.offset });
+      const spot = { section: func.section, offset: func.offset + klpFunc!.at('new_func') };
+      functions.push({ object: name, oldName, oldPosition: position, ...made, pointer: spot });
     }
   }
   if (patch.section.data.length === 0) throw new StructureError('struct klp_patch is empty');

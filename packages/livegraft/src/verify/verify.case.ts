@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../build/build.ts';
 import type { Manifest } from '../bundle/manifest.ts';
@@ -10,13 +11,17 @@ import { compilePatchedUnits } from '../kbuild/objects.ts';
 import { type KernelImage, readImage } from '../kernel/image.ts';
 import { readBuiltins, readModule, readModuleIndex, resolveModules } from '../kernel/modules.ts';
 import { parsePatch } from '../patch/parse.ts';
+import { beginsWithEndbr } from '../support/endbr.ts';
 import { silent } from '../support/progress.ts';
 import { sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
+import { readExample } from '../trial/example.ts';
 import { KoEditor } from './testing.ts';
 import { type Verification, type VerifyInput, verifyModule } from './verify.ts';
 
+const examples = fileURLToPath(new URL('../../../../examples', import.meta.url));
 const kernel = await testKernel();
+const usesIbt = /^CONFIG_X86_KERNEL_IBT=y$/m.test(readFileSync(kernel.paths.config, 'utf8'));
 const dir = mkdtempSync(join(tmpdir(), 'livegraft-verify-'));
 let image: KernelImage;
 let input: VerifyInput;
@@ -120,7 +125,7 @@ describe('a module as it was built', () => {
   });
 
   test.each(['proc-meminfo', 'same-name', 'late-module'])('examples/%s is right', async (name) => {
-    const text = readFileSync(new URL(`../../../../examples/${name}/example.patch`, import.meta.url), 'latin1');
+    const text = Buffer.from((await readExample(examples, name, kernel.release)).patch.bytes).toString('latin1');
     const { input: example, manifest: its } = await prepare(`livegraft_${name.replaceAll('-', '_')}`, text);
     expect(verifyModule(example).problems).toEqual([]);
     expect(its.verified!.functions).toBe(its.functions.length);
@@ -134,6 +139,11 @@ const inFunction = (ko: KoEditor, name: string): ((entry: { offset: number }) =>
 };
 const calls = (ko: KoEditor, table: string, name: string) =>
   ko.entries(table).filter((entry) => entry.type === 4 && entry.symbol !== '__fentry__' && inFunction(ko, name)(entry));
+/** Section offset behind a function's landing pad and its call of ftrace. */
+function bodyOf(ko: KoEditor, name: string): number {
+  const { section, offset } = ko.symbol(name);
+  return offset + (beginsWithEndbr(ko.section(section).data.subarray(offset)) ? 9 : 5);
+}
 /** Code that the patch brings. */
 const news = ['filldir64', 'skb_page_frag_refill', 'livegraft_kind', 'livegraft_double', 'ext4_mb_load_buddy_gfp'];
 const first = (ko: KoEditor, table: string) => ko.entries(table)[0]!;
@@ -170,11 +180,8 @@ const wrong: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, e
       ),
     /module-not-loadable: .*livepatch symbol/,
   ],
-  'a byte of code': [(ko) => ko.bump('.text', ko.symbol('filldir64').offset + 6), /module-wrong: .*filldir64\+0x6/],
-  'a byte of new code': [
-    (ko) => ko.bump('.text', ko.symbol('livegraft_kind').offset + 6),
-    /module-wrong: .*livegraft_kind/,
-  ],
+  'a byte of code': [(ko) => ko.bump('.text', bodyOf(ko, 'filldir64') + 1), /module-wrong: .*filldir64\+0x[6a]/],
+  'a byte of new code': [(ko) => ko.bump('.text', bodyOf(ko, 'livegraft_kind') + 1), /module-wrong: .*livegraft_kind/],
   'a string': [(ko) => ko.replace('kind %u of %lu', 'kind %u of %lx'), /module-wrong: .*a string/],
   'the initial value of a new variable': [
     (ko) => ko.bump(ko.symbol('livegraft_entries').section, ko.symbol('livegraft_entries').offset),
@@ -296,8 +303,33 @@ const wrong: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, e
   ],
 };
 
+/** Only where a kernel has call thunks, IBT and numbers that it fills in in its own code. */
+const wrongWithIbt: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, expected: RegExp]>> = {
+  'a call site': [(ko) => ko.addend(first(ko, '.rela.call_sites'), 1), /module-wrong: .*\.call_sites entry/],
+  'the room before a function': [
+    (ko) => ko.bump('.text', ko.symbol('filldir64').offset - 1),
+    /module-wrong: .*the room before it/,
+  ],
+  'the register that a number of the kernel is loaded into': [
+    (ko) => ko.bump('.text', loadOf(ko).offset - 1, 8),
+    /module-wrong: .*a load into the same register/,
+  ],
+  'which number of the kernel is loaded': [
+    (ko) => ko.addend(loadOf(ko), 8),
+    /module-wrong: .*the load of USER_PTR_MAX/,
+  ],
+};
+function loadOf(ko: KoEditor) {
+  const tables = ['.rela.text', '.klp.rela.vmlinux..text'];
+  return tables.flatMap((table) => ko.entries(table)).find(({ symbol }) => symbol.includes('USER_PTR_MAX'))!;
+}
+
 describe('a module with one thing wrong', () => {
   test.each(Object.entries(wrong))('%s', (_, [change, expected]) => {
+    expect(errors(mutated(change)).join('\n')).toMatch(expected);
+  });
+
+  test.skipIf(!usesIbt).each(Object.entries(wrongWithIbt))('%s', (_, [change, expected]) => {
     expect(errors(mutated(change)).join('\n')).toMatch(expected);
   });
 
@@ -315,7 +347,7 @@ describe('a module with one thing wrong', () => {
   });
 
   test('a position of several, one too many', async () => {
-    const text = readFileSync(new URL('../../../../examples/same-name/example.patch', import.meta.url), 'latin1');
+    const text = Buffer.from((await readExample(examples, 'same-name', kernel.release)).patch.bytes).toString('latin1');
     const { input: example } = await prepare('livegraft_same_name', text);
     const taken = example.functions.map((each) => each.sympos);
     const other = image.symbols
@@ -349,8 +381,8 @@ describe('a module with one thing wrong', () => {
     const units = input.units.map((unit) => {
       if (unit.source !== 'net/core/sock.c') return unit;
       const object = new KoEditor(unit.patched);
-      const { section, offset } = object.symbol('sock_no_bind');
-      object.bump(section, offset + 5);
+      const { section } = object.symbol('sock_no_bind');
+      object.bump(section, bodyOf(object, 'sock_no_bind'));
       return { ...unit, patched: object.bytes };
     });
     const found = verifyModule({ ...input, units });
