@@ -27,6 +27,9 @@ export interface ModuleEntry {
   readonly orc?: Uint8Array;
 }
 
+/** What is compared one for one. Which landing pads are sealed is decided over all that is linked together: `landing-pads.ts` judges the module's list. */
+const compared = tableNames.filter((name) => name !== '.ibt_endbr_seal');
+
 /** By the number of the code's section: its entries in the order of the tables. */
 export type UnitEntries = ReadonlyMap<number, readonly UnitEntry[]>;
 
@@ -34,7 +37,7 @@ export function unitEntries(file: UnitFile, btf: Btf): UnitEntries {
   const found = new Map<number, UnitEntry[]>();
   const orcTable = file.elf.sections.find((section) => section.name === '.orc_unwind');
   for (const section of file.elf.sections) {
-    if (!tableNames.includes(section.name) || section.size === 0) continue;
+    if (!compared.includes(section.name) || section.size === 0) continue;
     const { stride, fields } = tableShape(btf, section.name);
     const orcStride = section.name === '.orc_unwind_ip' ? layoutOf(btf, 'orc_entry').size : 0;
     // struct paravirt_patch_site: the last one may lack what only aligns the next
@@ -66,7 +69,7 @@ export class ModuleEntries {
 
   constructor(module: LivepatchModule, btf: Btf) {
     const orcTable = module.section('.orc_unwind');
-    for (const table of tableNames) {
+    for (const table of compared) {
       const section = module.section(table);
       if (section === undefined) continue;
       const { stride, fields } = tableShape(btf, table);
