@@ -1,0 +1,145 @@
+// npm run matrix [-- --only TITLE] [--examples NAME,…]: every kernel of the list (kernels.mjs): fetched, its code compared, the examples built and tried in it.
+// Writes docs/support-matrix.md; with --only or --examples it only prints. Exit code 1 when something does not hold.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { root, setUp } from '../../scripts/setup.mjs';
+import { kernels } from './kernels.mjs';
+import { document, line } from './page.mjs';
+
+const { values: options } = parseArgs({ options: { only: { type: 'string' }, examples: { type: 'string' } } });
+setUp();
+const dist = '../../packages/livegraft/dist';
+const { build } = await import(`${dist}/build/build.js`);
+const { LivegraftError } = await import(`${dist}/diagnostics/diagnostic.js`);
+const { listAvailable } = await import(`${dist}/kernel/debian.js`);
+const { moduleCommand } = await import(`${dist}/kbuild/module-command.js`);
+const { describeKernel } = await import(`${dist}/kernel/describe.js`);
+const { fetchKernel } = await import(`${dist}/kernel/fetch.js`);
+const { cacheDir } = await import(`${dist}/kernel/places.js`);
+const { listKernels, tryOpenKernel } = await import(`${dist}/kernel/store.js`);
+const { silent } = await import(`${dist}/support/progress.js`);
+const { exampleNames, readExample } = await import(`${dist}/trial/example.js`);
+const { tryBundles } = await import(`${dist}/trial/try.js`);
+const { compareUnits, differsByCompiler, differsByConfig } = await import('./provenance.mjs');
+
+const examples = join(root, 'examples');
+const names = options.examples?.split(',') ?? (await exampleNames(examples));
+const scratchHome = join(cacheDir(), 'scratch');
+mkdirSync(scratchHome, { recursive: true });
+const scratch = mkdtempSync(join(scratchHome, 'matrix-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const seconds = async (work) => {
+  const started = performance.now();
+  const value = await work();
+  return { value, seconds: (performance.now() - started) / 1000 };
+};
+
+/** Disk space of a folder, each file once: bytes. */
+function sizeOf(path) {
+  const { stdout } = spawnSync('du', ['-s', '--block-size=1', path], { encoding: 'utf8' });
+  return Number(stdout.split('\t')[0]);
+}
+
+async function choose({ pattern, pinned }) {
+  const here = (await listKernels()).map(({ name }) => name).filter((name) => pattern.test(name));
+  if (pinned !== undefined && here.includes(pinned)) return pinned;
+  const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
+  const whole = offered.filter(({ release, missing }) => pattern.test(release) && missing.length === 0);
+  if (pinned !== undefined && whole.some(({ release }) => release === pinned)) return pinned;
+  return whole.at(-1)?.release ?? here.at(-1);
+}
+
+/** One example: what came of it, and how long that took. */
+async function play(kernel, name) {
+  const { patch, module, expected, before, after, reverted } = await readExample(examples, name, kernel.release);
+  if (expected.outcome === 'absent') return { name, outcome: 'absent', why: expected.why };
+  const out = mkdtempSync(join(scratch, 'out-'));
+  try {
+    const built = await seconds(() =>
+      build({ patches: [patch], kernel, out, name: module, replace: false, progress: silent }),
+    );
+    if (expected.outcome === 'refused') return { name, outcome: 'failed', why: 'built, but it must be refused' };
+    const tried = await seconds(() =>
+      tryBundles({ kernel, bundles: [built.value], before, after, reverted, targetsLater: expected.targetsLater }),
+    );
+    const { evidence } = tried.value;
+    const times = { build: built.seconds, trial: tried.seconds, boot: evidence.times.boot };
+    if (evidence.verdict !== 'passed') return { name, outcome: 'failed', why: `trial: ${evidence.verdict}`, ...times };
+    return { name, outcome: 'passed', ...times };
+  } catch (error) {
+    if (!(error instanceof LivegraftError)) throw error;
+    const codes = error.diagnostics.map(({ code }) => code);
+    if (expected.outcome === 'refused' && String(codes) === String(expected.codes)) return { name, outcome: 'refused' };
+    return { name, outcome: 'failed', why: error.message.split('\n')[0] };
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+/** A compiler that is not the kernel's: that of the first kernel of the list with another one. */
+async function otherCompiler(kernel) {
+  const other = fetched.find((each) => each.kernel.facts.compiler !== kernel.facts.compiler);
+  return other && (await moduleCommand(other.kernel, 'x', 'x')).compile[0];
+}
+
+const tell = (text) => process.stderr.write(`${text}\n`);
+const fetched = [];
+for (const entry of kernels.filter(({ title }) => options.only === undefined || title === options.only)) {
+  const release = await choose(entry);
+  if (release === undefined) {
+    tell(`${entry.title}: neither the archive nor the cache has a kernel`);
+    process.exitCode = 1;
+    continue;
+  }
+  const known = (await tryOpenKernel(release)) !== undefined;
+  const got = await seconds(() => fetchKernel(release, { progress: silent }));
+  tell(`${entry.title}: ${release} ${known ? 'is here' : `fetched in ${got.seconds.toFixed(0)} s`}`);
+  fetched.push({ ...entry, kernel: got.value, fetchSeconds: known ? undefined : got.seconds });
+}
+
+const rows = [];
+for (const { title, kernel, fetchSeconds } of fetched) {
+  const about = await describeKernel(kernel);
+  const { value: provenance, seconds: compared } = await seconds(() => compareUnits(kernel));
+  const byConfig = await differsByConfig(kernel, scratch);
+  const other = await otherCompiler(kernel);
+  const byCompiler = other === undefined ? undefined : await differsByCompiler(kernel, other);
+  const played = [];
+  for (const name of names) {
+    const result = await play(kernel, name);
+    tell(`${title} ${name}: ${result.outcome}${result.why === undefined ? '' : ` (${result.why})`}`);
+    played.push(result);
+  }
+  const row = {
+    title,
+    release: kernel.release,
+    facts: kernel.facts,
+    about,
+    provenance,
+    compared,
+    byConfig,
+    byCompiler,
+    played,
+    fetchSeconds,
+    size: sizeOf(kernel.dir),
+  };
+  rows.push(row);
+  process.stdout.write(`${line(row)}\n`);
+  const holds =
+    provenance.vmlinux.equal >= 200 &&
+    provenance.ext4.equal >= 50 &&
+    Object.values(provenance).every(({ different }) => different.length === 0) &&
+    byConfig.length > 0 &&
+    (byCompiler === undefined || byCompiler.length > 0) &&
+    played.every(({ outcome }) => outcome !== 'failed');
+  if (!holds) process.exitCode = 1;
+}
+if (options.only === undefined && options.examples === undefined) {
+  const path = join(root, 'docs/support-matrix.md');
+  writeFileSync(path, document(rows, { cache: sizeOf(cacheDir()) }));
+  tell(`wrote ${path}`);
+}
