@@ -12,6 +12,7 @@ import { type Progress, silent } from '../support/progress.ts';
 import { klpObjectOf, parseCommand } from './command.ts';
 import { isConfigured } from './configured.ts';
 import { errorLines, runMake, withBuildTree } from './make.ts';
+import { plainRules } from './rules.ts';
 import { savedCommand } from './shell.ts';
 import type { Unit } from './types.ts';
 import { keptUnitIndex, readUnitIndex, type UnitIndex, unitOf } from './unit-index.ts';
@@ -85,7 +86,7 @@ function isAtHome({ source, command }: Unit): boolean {
 async function askKbuild(kernel: Kernel, source: string, signal: AbortSignal | undefined): Promise<Unit | undefined> {
   const target = source.replace(/\.c$/, '.o');
   const cmdFile = join(kernel.paths.build, dirname(target), `.${basename(target)}.cmd`);
-  const made = await runMake(kernel, [target], signal);
+  const made = await runMake(kernel, [await plainRules(kernel), target], signal);
   const output = `${made.stderr}\n${made.stdout}`;
   if (made.exitCode !== 0) {
     // kbuild removes the object, but a .cmd of an earlier kernel's day would be believed

@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel/types.ts';
 import { withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { parseCommand } from './command.ts';
 import { errorLines, runMake, withBuildTree } from './make.ts';
+import { plainRules } from './rules.ts';
 import { savedCommand } from './shell.ts';
 import type { UnitCommand } from './types.ts';
 
@@ -59,7 +60,7 @@ async function askKbuild(kernel: Kernel, signal: AbortSignal | undefined): Promi
   return withTemporaryFolder(kernel.dir, async (folder) => {
     await writeFile(join(folder, 'Kbuild'), `obj-m := ${probe}.o\n`);
     await writeFile(join(folder, `${probe}.c`), '');
-    const made = await runMake(kernel, [`M=${folder}`, `${probe}.o`], signal);
+    const made = await runMake(kernel, [await plainRules(kernel), `M=${folder}`, `${probe}.o`], signal);
     const object = join(folder, `${probe}.o`);
     const line = savedCommand(await readFile(join(folder, `.${probe}.o.cmd`), 'utf8').catch(() => ''), object);
     if (made.exitCode !== 0 || line === undefined) {

@@ -1,8 +1,6 @@
 /**
- * All that a kernel's configuration builds, and by which commands, told by kbuild itself in one pass without compiling. kbuild descends
- * through its folders by `$(MAKE) $(build)=FOLDER` (scripts/Kbuild.include, Makefile); `build` set on make's command line puts the
- * makefile below in the place of scripts/Makefile.build, which it includes. Rules that compile then write their command down, expanded
- * for their target as it would be run; rules that generate sources and headers do their work. Linking is left out, and so what needs
+ * All that a kernel's configuration builds, and by which commands, told by kbuild itself in one pass without compiling, with rules of
+ * ours (`rules.ts`). Those that compile write their command down, expanded for their target as it would be run; rules that generate sources and headers do their work. Linking is left out, and so what needs
  * it fails (vDSO, real-mode code): such objects are listed without a command.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -13,21 +11,16 @@ import { unitsNotListed } from '../diagnostics/kbuild.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 import { errorLines, runMake, withBuildTree } from './make.ts';
+import { rulesWith, useRules } from './rules.ts';
 
 /** Fields are separated by tabs, which kbuild's variables do not have; a line an entry, a file a folder. */
-const makefile = `ifneq ($(filter $(abspath $(srctree))/tools/%,$(CURDIR)),)
-# tools/ have a build of their own, by a variable of the same name (tools/build/Makefile.include)
-dir := .
-include $(srctree)/tools/build/Makefile.build
-else
-
-livegraft-units:
+const makefile = rulesWith(
+  `livegraft-units:
 livegraft-file := $(livegraft-out)/list!$(subst /,!,$(obj))
 livegraft-linked = $(if $(filter $1,$(real-obj-m)),m)$(if $(filter $1,$(lib-y)),l)$(if $(filter $1,$(real-obj-y)),$(if $(need-builtin),y))
 livegraft-note = $(file >>$(livegraft-file),$1	$@	$<	$(modname)	$($2))
-
-include $(srctree)/scripts/Makefile.build
-
+`,
+  `
 ifeq ($(filter scripts scripts/%,$(obj)),)
 livegraft-objects := $(sort $(filter %.o,$(real-obj-y) $(real-obj-m) $(lib-y) $(extra-y)))
 $(foreach o,$(livegraft-objects),$(file >>$(livegraft-file),object	$o	$(call livegraft-linked,$o)))
@@ -54,8 +47,8 @@ define rule_cc_o_c
 	$(call livegraft-note,c,cmd_cc_o_c)@:
 endef
 endif
-endif
-`;
+`,
+);
 
 /** What kbuild says of one target; paths as it spells them, `..` and all. */
 export interface Listed {
@@ -84,7 +77,7 @@ export async function listUnits(kernel: Kernel, signal?: AbortSignal): Promise<U
       const [rules, out] = [join(folder, 'list.mk'), join(folder, 'out')];
       await writeFile(rules, makefile);
       await mkdir(out);
-      const more = ['-k', `-j${availableParallelism()}`, `build=-f ${rules} obj`, `livegraft-out=${out}`, '.'];
+      const more = ['-k', `-j${availableParallelism()}`, useRules(rules), `livegraft-out=${out}`, '.'];
       const made = await runMake(kernel, more, signal);
       const files = (await readdir(out)).sort();
       const list = parseList(await Promise.all(files.map((file) => readFile(join(out, file), 'latin1'))));
