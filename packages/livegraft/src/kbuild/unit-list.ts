@@ -1,7 +1,8 @@
 /**
  * All that a kernel's configuration builds, and by which commands, told by kbuild itself in one pass without compiling, with rules of
- * ours (`rules.ts`). Those that compile write their command down, expanded for their target as it would be run; rules that generate sources and headers do their work. Linking is left out, and so what needs
- * it fails (vDSO, real-mode code): such objects are listed without a command.
+ * ours (`rules.ts`). Those that compile write their command down, expanded for their target as it would be run; rules that generate
+ * sources and headers do their work. Linking is left out, and so what needs it fails (vDSO, real-mode code): such objects are listed
+ * without a command.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -42,9 +43,12 @@ $(obj)/%.lds: $1/%.lds.S FORCE
 	$$(call livegraft-note,script,cmd_cpp_lds_S)$$(call if_changed_dep,cpp_lds_S)
 endef
 $(foreach folder,$(sort $(src) $(obj)),$(eval $(call livegraft-rules,$(folder))))
-# some folders compile another's sources by rules of their own (drivers/gpu/drm/xe)
+# some folders compile another's sources by rules of their own (drivers/gpu/drm/xe), and the pattern rules of old kernels wait for objtool
 define rule_cc_o_c
 	$(call livegraft-note,c,cmd_cc_o_c)@:
+endef
+define rule_as_o_S
+	$(call livegraft-note,assembly,cmd_as_o_S)@:
 endef
 endif
 `,
