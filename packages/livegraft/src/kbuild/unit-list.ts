@@ -81,7 +81,7 @@ export async function listUnits(kernel: Kernel, signal?: AbortSignal): Promise<U
       const [rules, out] = [join(folder, 'list.mk'), join(folder, 'out')];
       await writeFile(rules, makefile);
       await mkdir(out);
-      const more = ['-k', `-j${availableParallelism()}`, useRules(rules), `livegraft-out=${out}`, '.'];
+      const more = ['-k', `-j${availableParallelism()}`, useRules(rules), `livegraft-out=${out}`, await goal(kernel)];
       const made = await runMake(kernel, more, signal);
       const files = (await readdir(out)).sort();
       const list = parseList(await Promise.all(files.map((file) => readFile(join(out, file), 'latin1'))));
@@ -93,6 +93,12 @@ export async function listUnits(kernel: Kernel, signal?: AbortSignal): Promise<U
       return list;
     }),
   );
+}
+
+/** The target by which the top Makefile goes through all folders. */
+async function goal({ paths }: Kernel): Promise<string> {
+  const text = await readFile(join(paths.source, 'Makefile'), 'utf8');
+  return /^descend:/m.test(text) ? 'descend' : '.';
 }
 
 export function parseList(texts: readonly string[]): UnitList {
