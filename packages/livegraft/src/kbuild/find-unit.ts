@@ -65,7 +65,9 @@ async function inIndex(
   source: string,
   signal: AbortSignal | undefined,
 ): Promise<Unit | undefined> {
-  const indexed = index.units.find((unit) => unit.source === source);
+  // some are compiled once more, with other flags, for what runs before the kernel (drivers/firmware/efi/libstub)
+  const all = index.units.filter((unit) => unit.source === source);
+  const indexed = all.find(({ linked }) => linked) ?? all[0];
   if (indexed !== undefined) return unitOf(indexed);
   if (!index.unknown.includes(source.replace(/\.c$/, ''))) return undefined;
   const unit = await withBuildTree(kernel, signal, () => askKbuild(kernel, source, signal));

@@ -14,7 +14,7 @@ else
 `;
 
 /** Before 5.17 objtool was a step of its own behind the compiler, and the command that is saved did not show it. */
-const objtoolShown = `ifneq ($(findstring objtool,$(value rule_cc_o_c)),)
+const objtoolShown = `ifneq ($(findstring cmd$(comma)objtool,$(value rule_cc_o_c)),)
 $(eval livegraft-objtool = $(value cmd_objtool))
 $(eval cmd_cc_o_c = $(value cmd_cc_o_c)$$(if $$(strip $$(livegraft-objtool)),; $$(livegraft-objtool)))
 cmd_objtool :=

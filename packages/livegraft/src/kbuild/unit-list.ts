@@ -31,25 +31,22 @@ $(foreach h,$(host-cobjs),$(file >>$(livegraft-file),host	$(h:.o=.c)))
 PHONY += livegraft-units
 livegraft-units: $(livegraft-objects) $(filter %.lds,$(extra-y)) $(subdir-ym)
 	@:
-# sources are named by $(src), and since 6.10 by $(obj) and VPATH: whichever this kernel's own rules have is replaced
-define livegraft-rules
-$(obj)/%.o: $1/%.c $(recordmcount_source) FORCE
-	$$(call livegraft-note,c,cmd_cc_o_c)@:
-$(obj)/%.o: $1/%.S FORCE
-	$$(call livegraft-note,assembly,cmd_as_o_S)@:
-$(obj)/%.s: $1/%.c FORCE
-	$$(call livegraft-note,offsets,cmd_cc_s_c)$$(call if_changed_dep,cc_s_c)
-$(obj)/%.lds: $1/%.lds.S FORCE
-	$$(call livegraft-note,script,cmd_cpp_lds_S)$$(call if_changed_dep,cpp_lds_S)
-endef
-$(foreach folder,$(sort $(src) $(obj)),$(eval $(call livegraft-rules,$(folder))))
-# some folders compile another's sources by rules of their own (drivers/gpu/drm/xe), and the pattern rules of old kernels wait for objtool
+# what is compiled, up to date or not
+if_changed_rule = $(rule_$(1))
 define rule_cc_o_c
 	$(call livegraft-note,c,cmd_cc_o_c)@:
 endef
 define rule_as_o_S
 	$(call livegraft-note,assembly,cmd_as_o_S)@:
 endef
+# sources are named by $(src), and since 6.10 by $(obj) and VPATH: whichever this kernel's own rule has is replaced
+define livegraft-rules
+$(obj)/%.s: $1/%.c FORCE
+	$$(call livegraft-note,offsets,cmd_cc_s_c)$$(call if_changed_dep,cc_s_c)
+$(obj)/%.lds: $1/%.lds.S FORCE
+	$$(call livegraft-note,script,cmd_cpp_lds_S)$$(call if_changed_dep,cpp_lds_S)
+endef
+$(foreach folder,$(sort $(src) $(obj)),$(eval $(call livegraft-rules,$(folder))))
 endif
 `,
 );

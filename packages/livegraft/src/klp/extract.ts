@@ -13,7 +13,7 @@ import { isGlobal } from '../objdiff/correlate.ts';
 import type { FunctionVerdict } from '../objdiff/diff.ts';
 import { coldParent, isContentOnly } from '../objdiff/names.ts';
 import { fieldSize } from '../objdiff/relocations.ts';
-import { holdsDescriptors, isRuntimeConstants } from '../objdiff/sections.ts';
+import { holdsDescriptors, isRuntimeConstants, isSanitizerData } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
 import { type Callback, callbacksOf, type NamedCallback, type State, statesOf } from './author.ts';
 import {
@@ -360,7 +360,8 @@ class Extractor {
       case 'fragment':
         return here();
       case 'unnamed':
-        if (atom.role === 'data') throw new LivegraftError(say.unnamedData({ ...user, section: atom.section.name }));
+        if (atom.role === 'data' && !isSanitizerData(atom.section))
+          throw new LivegraftError(say.unnamedData({ ...user, section: atom.section.name }));
         return here();
       case 'function':
         if (coldParent(atom.name) !== undefined) return here();
