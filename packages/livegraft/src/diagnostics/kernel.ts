@@ -7,14 +7,21 @@ type Unknown = { release: string; nearest: readonly string[] };
 export const kernelUnknown: Maker<Unknown> = define<Unknown>('kernel-unknown', {
   message: ({ release, nearest }) =>
     `The archive has no kernel ${release}${nearest.length === 0 ? '' : `; the nearest: ${nearest.join(', ')}`}`,
-  hint: 'livegraft kernel list --available shows every release that can be fetched',
+  hint: 'livegraft kernel list --available --all shows every release that can be fetched',
 });
 
-type Gone = { release: string; version: string; missing: readonly string[] };
+type Gone = { release: string; version: string; missing: readonly string[]; instead?: string };
 export const kernelPartsGone: Maker<Gone> = define<Gone>('kernel-parts-gone', {
   message: ({ release, version, missing }) =>
     `The archive has the image of ${release} (version ${version}), but no longer ${missing.join(' and ')} of that version`,
-  hint: 'take a release that `livegraft kernel list --available` shows, or add this one from its files with `livegraft kernel add`',
+  hint: ({ instead }) =>
+    `${instead === undefined ? 'no other release of this series is whole; see `livegraft kernel list --available --all`' : `the nearest release of this series that is whole: livegraft kernel fetch ${instead}`}; or take this one from a bank (\`kernel fetch --bank\`), or from its files (\`kernel add\`)`,
+});
+
+type Package = { name: string; version: string };
+export const packageGone: Maker<Package> = define<Package>('package-gone', {
+  message: ({ name, version }) => `The archive no longer has ${name} ${version}`,
+  hint: 'take it from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
 });
 
 type Unreachable = { output: string };

@@ -2,10 +2,11 @@
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolderWhole, removeFolderWhole, writeFileWhole } from '../support/files.ts';
-import { type ArchivePackage, download } from './apt.ts';
+import { download } from './apt.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
 import { type DebianKernel, packagesOf, planDebian, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
 import type { Options } from './options.ts';
+import type { ArchivePackage } from './packages.ts';
 import { type Branch, inParallel } from './parallel.ts';
 import { kernelDir } from './places.ts';
 import { openKernel, tryOpenKernel, withKernelLock } from './store.ts';
