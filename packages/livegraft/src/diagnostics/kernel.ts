@@ -123,6 +123,42 @@ export const linkerDiffers: Maker<Differs> = define<Differs>('linker-differs', {
   hint: install,
 });
 
+type ToolGone = { name: string; wanted: string; offered: readonly string[] };
+export const toolGone: Maker<ToolGone> = define<ToolGone>('tool-gone', {
+  exit: Exit.provenance,
+  message: ({ name, wanted, offered }) =>
+    `The archive no longer has ${name} for ${JSON.stringify(wanted)}; it has ${offered.length === 0 ? 'no version of it' : offered.join(', ')}`,
+  hint: 'take this kernel with its compiler from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
+});
+
+type Dependency = { name: string; version: string; needs: string };
+export const dependencyGone: Maker<Dependency> = define<Dependency>('dependency-gone', {
+  exit: Exit.provenance,
+  message: ({ name, version, needs }) => `The archive has ${name} ${version}, but not what that needs: ${needs}`,
+  hint: 'take this kernel with its compiler from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
+});
+
+type ToolDiffers = { program: string; found: string; wanted: string };
+export const toolchainDiffers: Maker<ToolDiffers> = define<ToolDiffers>('toolchain-differs', {
+  exit: Exit.provenance,
+  message: ({ program, found, wanted }) =>
+    `${program} out of the packages says ${JSON.stringify(found)}; this kernel was built with ${JSON.stringify(wanted)}`,
+  hint: 'this kernel cannot be rebuilt with what the archive has; take it from a bank, or install the right tools',
+});
+export const toolchainIncomplete: Maker<{ problem: string }> = define<{ problem: string }>('toolchain-incomplete', {
+  exit: Exit.failed,
+  message: ({ problem }) => `The packages of the compiler do not make a whole toolchain: ${problem}`,
+  hint: 'install the compiler that the kernel’s banner names instead, and report this',
+});
+
+type ToolchainGone = { compiler: string; linker: string; id: string };
+export const toolchainNotHere: Maker<ToolchainGone> = define<ToolchainGone>('toolchain-not-here', {
+  exit: Exit.provenance,
+  message: ({ compiler, linker, id }) =>
+    `The compiler of this kernel (${compiler}, ${linker}) is no longer in the cache (toolchains/${id})`,
+  hint: 'livegraft kernel fetch RELEASE brings it back',
+});
+
 type BuildTools = { missing: readonly string[]; packages: readonly string[] };
 export const buildToolsMissing: Maker<BuildTools> = define<BuildTools>('build-tools-missing', {
   exit: Exit.failed,

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { archiveUnreachable, packageGone } from '../diagnostics/kernel.ts';
 import { run, tryRun } from '../support/exec.ts';
-import { makeFolderWhole, removeFolderWhole, sweep, writeFileWhole } from '../support/files.ts';
+import { makeFolderWhole, removeFolderWhole, sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
 import { lockOptions, type Options, withSignal } from './options.ts';
 import { type ArchivePackage, parsePackages } from './packages.ts';
@@ -41,6 +41,11 @@ export async function archivePackages(options: ListOptions): Promise<ArchivePack
       throw new LivegraftError(archiveUnreachable({ output: complaints.slice(0, 12).join('\n') }));
     return packages;
   });
+}
+
+/** All versions of the named packages on a shelf, from the lists as they are unless these are too old. */
+export async function packagesNamed(names: readonly string[], options: ListOptions): Promise<ArchivePackage[]> {
+  return withLists(options, (config) => show(config, names, options));
 }
 
 async function show(config: string, names: readonly string[], options: ListOptions): Promise<ArchivePackage[]> {
@@ -84,40 +89,74 @@ export async function download(
   received: (bytes: number) => void,
   signal?: AbortSignal,
 ): Promise<string> {
-  const target = debPath(wanted);
-  if (!(await isWhole(target, wanted, signal))) {
-    await sweep(debsDir());
-    await removeFolderWhole(dirname(target)).catch(() => undefined);
-    const config = await configure(wanted.shelf);
-    await makeFolderWhole(dirname(target), async (folder) => {
-      const timer = setInterval(() => void sizeOf(folder).then(received), 300);
-      try {
-        await aptDownload(wanted, config, folder, signal);
-      } finally {
-        clearInterval(timer);
-      }
-      // apt writes characters such as ~ and : of the version in another way than the archive's file name
-      const deb = (await readdir(folder)).find((name) => name.endsWith('.deb'));
-      if (deb === undefined) throw new Error(`apt-get download left no .deb of ${wanted.name}`);
-      await rename(join(folder, deb), join(folder, wanted.file));
-    });
+  const [path] = await downloadAll([wanted], received, signal);
+  return path!;
+}
+
+/** The same for several, which lie on any shelves; `received` counts all together. */
+export async function downloadAll(
+  wanted: readonly ArchivePackage[],
+  received: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const whole = await Promise.all(wanted.map((each) => isWhole(debPath(each), each, signal)));
+  const missing = wanted.filter((_, i) => !whole[i]);
+  let here = sizeOfAll(wanted.filter((_, i) => whole[i]));
+  if (missing.length > 0) await sweep(debsDir());
+  for (const shelf of new Set(missing.map((each) => each.shelf))) {
+    const some = missing.filter((each) => each.shelf === shelf);
+    await fromArchive(some, shelf, (bytes) => received(here + bytes), signal);
+    here += sizeOfAll(some);
   }
-  received(wanted.size);
-  return target;
+  received(here);
+  return wanted.map(debPath);
+}
+
+async function fromArchive(
+  wanted: readonly ArchivePackage[],
+  shelf: string | undefined,
+  received: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const config = await configure(shelf);
+  await withTemporaryFolder(debsDir(), async (folder) => {
+    const timer = setInterval(() => void sizeOf(folder).then(received), 300);
+    try {
+      await aptDownload(wanted, config, folder, signal);
+    } finally {
+      clearInterval(timer);
+    }
+    const debs = await readdir(folder);
+    for (const each of wanted) {
+      // apt writes characters such as ~ and : of the version in another way than the archive's file name
+      const deb = debs.find((name) => name.startsWith(`${each.name}_`) && name.endsWith('.deb'));
+      if (deb === undefined) throw new Error(`apt-get download left no .deb of ${each.name}`);
+      await removeFolderWhole(dirname(debPath(each))).catch(() => undefined);
+      await makeFolderWhole(dirname(debPath(each)), (place) => rename(join(folder, deb), join(place, each.file)));
+    }
+  });
 }
 
 async function aptDownload(
-  { name, version }: ArchivePackage,
+  wanted: readonly ArchivePackage[],
   config: string,
   folder: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const how = withSignal({ cwd: folder }, { signal });
-  const words = ['-q', '-c', config, 'download', `${name}=${version}`];
+  const words = ['-q', '-c', config, 'download', ...wanted.map(({ name, version }) => `${name}=${version}`)];
   const result = await tryRun('apt-get', words, how);
   if (result.exitCode === 0) return;
-  if (/was not found|Unable to locate|Can't find|404 +Not Found/.test(result.stderr))
-    throw new LivegraftError(packageGone({ name, version }));
+  const gone = wanted.find(({ name, file }) =>
+    result.stderr
+      .split('\n')
+      .some((line) =>
+        line.includes('404')
+          ? line.includes(`/${file} `)
+          : /not found|locate|Can't find/.test(line) && line.includes(name),
+      ),
+  );
+  if (gone !== undefined) throw new LivegraftError(packageGone(gone));
   await run('apt-get', words, how);
 }
 
@@ -205,4 +244,8 @@ async function sizeOf(folder: string): Promise<number> {
   for (const name of await readdir(folder).catch(() => []))
     size += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
   return size;
+}
+
+function sizeOfAll(packages: readonly ArchivePackage[]): number {
+  return packages.reduce((sum, { size }) => sum + size, 0);
 }

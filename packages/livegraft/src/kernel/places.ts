@@ -30,6 +30,11 @@ export function aptDir(shelf?: string): string {
   return shelf === undefined ? join(cacheDir(), 'apt') : join(cacheDir(), 'apt-shelves', shelf);
 }
 
+/** Compilers and linkers out of packages, one folder each, named by their id. */
+export function toolchainsDir(): string {
+  return join(cacheDir(), 'toolchains');
+}
+
 /** Downloaded packages. */
 export function debsDir(): string {
   return join(cacheDir(), 'debs');

@@ -23,7 +23,7 @@ export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
       const { tryOpenKernel } = await import('../../kernel/store.ts');
       const { readyForBuilds } = await import('../../kbuild/ready.ts');
       const present = await tryOpenKernel(name);
-      const kernel = present ?? (await fetchKernel(name, { progress, signal }));
+      const kernel = await fetchKernel(name, { progress, signal });
       await readyForBuilds(kernel, { progress, signal });
       print(`${kernel.name} is ${present === undefined ? 'ready' : 'already here'}: ${kernel.dir}`);
       return { result: { facts: kernel.facts, paths: kernel.paths } };
