@@ -7,14 +7,21 @@ type Unknown = { release: string; nearest: readonly string[] };
 export const kernelUnknown: Maker<Unknown> = define<Unknown>('kernel-unknown', {
   message: ({ release, nearest }) =>
     `The archive has no kernel ${release}${nearest.length === 0 ? '' : `; the nearest: ${nearest.join(', ')}`}`,
-  hint: 'livegraft kernel list --available shows every release that can be fetched',
+  hint: 'livegraft kernel list --available --all shows every release that can be fetched',
 });
 
-type Gone = { release: string; version: string; missing: readonly string[] };
+type Gone = { release: string; version: string; missing: readonly string[]; instead?: string };
 export const kernelPartsGone: Maker<Gone> = define<Gone>('kernel-parts-gone', {
   message: ({ release, version, missing }) =>
     `The archive has the image of ${release} (version ${version}), but no longer ${missing.join(' and ')} of that version`,
-  hint: 'take a release that `livegraft kernel list --available` shows, or add this one from its files with `livegraft kernel add`',
+  hint: ({ instead }) =>
+    `${instead === undefined ? 'no other release of this series is whole; see `livegraft kernel list --available --all`' : `the nearest release of this series that is whole: livegraft kernel fetch ${instead}`}; or take this one from a bank (\`kernel fetch --bank\`), or from its files (\`kernel add\`)`,
+});
+
+type Package = { name: string; version: string };
+export const packageGone: Maker<Package> = define<Package>('package-gone', {
+  message: ({ name, version }) => `The archive no longer has ${name} ${version}`,
+  hint: 'take it from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
 });
 
 type Unreachable = { output: string };
@@ -114,6 +121,42 @@ export const linkerDiffers: Maker<Differs> = define<Differs>('linker-differs', {
   exit: Exit.provenance,
   message: ({ program, found, wanted }) => `${program} is ${found}; this kernel was linked with ${wanted}`,
   hint: install,
+});
+
+type ToolGone = { name: string; wanted: string; offered: readonly string[] };
+export const toolGone: Maker<ToolGone> = define<ToolGone>('tool-gone', {
+  exit: Exit.provenance,
+  message: ({ name, wanted, offered }) =>
+    `The archive no longer has ${name} for ${JSON.stringify(wanted)}; it has ${offered.length === 0 ? 'no version of it' : offered.join(', ')}`,
+  hint: 'take this kernel with its compiler from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
+});
+
+type Dependency = { name: string; version: string; needs: string };
+export const dependencyGone: Maker<Dependency> = define<Dependency>('dependency-gone', {
+  exit: Exit.provenance,
+  message: ({ name, version, needs }) => `The archive has ${name} ${version}, but not what that needs: ${needs}`,
+  hint: 'take this kernel with its compiler from a bank that was made while the archive had it (`livegraft kernel fetch RELEASE --bank`)',
+});
+
+type ToolDiffers = { program: string; found: string; wanted: string };
+export const toolchainDiffers: Maker<ToolDiffers> = define<ToolDiffers>('toolchain-differs', {
+  exit: Exit.provenance,
+  message: ({ program, found, wanted }) =>
+    `${program} out of the packages says ${JSON.stringify(found)}; this kernel was built with ${JSON.stringify(wanted)}`,
+  hint: 'this kernel cannot be rebuilt with what the archive has; take it from a bank, or install the right tools',
+});
+export const toolchainIncomplete: Maker<{ problem: string }> = define<{ problem: string }>('toolchain-incomplete', {
+  exit: Exit.failed,
+  message: ({ problem }) => `The packages of the compiler do not make a whole toolchain: ${problem}`,
+  hint: 'install the compiler that the kernel’s banner names instead, and report this',
+});
+
+type ToolchainGone = { compiler: string; linker: string; id: string };
+export const toolchainNotHere: Maker<ToolchainGone> = define<ToolchainGone>('toolchain-not-here', {
+  exit: Exit.provenance,
+  message: ({ compiler, linker, id }) =>
+    `The compiler of this kernel (${compiler}, ${linker}) is no longer in the cache (toolchains/${id})`,
+  hint: 'livegraft kernel fetch RELEASE brings it back',
 });
 
 type BuildTools = { missing: readonly string[]; packages: readonly string[] };

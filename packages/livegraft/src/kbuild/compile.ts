@@ -3,9 +3,10 @@
  * without debug information (the code is the same, and `pair` objects stay small).
  */
 import { access, readFile, realpath, stat } from 'node:fs/promises';
-import { delimiter, join, relative, resolve } from 'node:path';
+import { basename, delimiter, join, relative, resolve } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { doesNotCompile, overlayLeaks, postFailed } from '../diagnostics/kbuild.ts';
+import { toolchainIdOf } from '../kernel/toolchain.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { tryRun } from '../support/exec.ts';
 import { sweep, withTemporaryFolder } from '../support/files.ts';
@@ -181,11 +182,13 @@ function resolveName(name: string, names: Names): string {
   return name.startsWith('@build/') ? join(names.build, name.slice('@build/'.length)) : name;
 }
 
-/** What tells one build of a program from another: its file, size and time. */
+/** What tells one build of a program from another: the id of its packages, else its file, size and time. */
 export async function identities(programs: readonly string[], cwd: string): Promise<string[]> {
   const { PATH = '' } = process.env;
   return Promise.all(
     programs.map(async (program) => {
+      const id = toolchainIdOf(program);
+      if (id !== undefined) return `${id} ${basename(program)}`;
       const places = program.includes('/')
         ? [join(program.startsWith('/') ? '' : cwd, program)]
         : PATH.split(delimiter).map((folder) => join(folder, program));

@@ -50,7 +50,7 @@ async function ask(
     srctree: kernel.paths.source,
     objtree: '.',
     'kbuild-makefile': makefile,
-    CC: toolchainOf(kernel.facts.compiler).cc,
+    CC: toolchainOf(kernel.facts).cc,
     ARCH: 'x86',
     SRCARCH: 'x86',
     BITS: '64',

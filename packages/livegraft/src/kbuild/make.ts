@@ -41,7 +41,7 @@ export async function runMake(kernel: Kernel, targets: readonly string[], signal
       ...foreign.flatMap((name) => ['-u', name]),
       'make',
       '-s',
-      ...kbuildArguments(kernel.paths, kernel.release, toolchainOf(kernel.facts.compiler)),
+      ...kbuildArguments(kernel.paths, kernel.release, toolchainOf(kernel.facts)),
       ...targets,
     ],
     { group: true, ...(signal === undefined ? {} : { signal }) },

@@ -61,12 +61,15 @@ async function askKbuild(kernel: Kernel, signal: AbortSignal | undefined): Promi
     await writeFile(join(folder, 'Kbuild'), `obj-m := ${probe}.o\n`);
     await writeFile(join(folder, `${probe}.c`), '');
     const made = await runMake(kernel, [await plainRules(kernel), `M=${folder}`, `${probe}.o`], signal);
-    const object = join(folder, `${probe}.o`);
-    const line = savedCommand(await readFile(join(folder, `.${probe}.o.cmd`), 'utf8').catch(() => ''), object);
+    const saved = await readFile(join(folder, `.${probe}.o.cmd`), 'utf8').catch(() => '');
+    // since 6.13 make works in the module's own folder (13b25489b6f8, "kbuild: change working directory to external module directory with M=")
+    const [line, base] = [`${folder}/`, '']
+      .map((each) => [savedCommand(saved, `${each}${probe}.o`), each] as const)
+      .find(([found]) => found !== undefined) ?? [undefined, ''];
     if (made.exitCode !== 0 || line === undefined) {
       throw new LivegraftError(doesNotCompile({ source: 'an empty module', output: errorLines(made.stderr) }));
     }
-    const command = parseCommand('an empty module', line, object, join(folder, `${probe}.c`));
+    const command = parseCommand('an empty module', line, `${base}${probe}.o`, `${base}${probe}.c`);
     // include paths of the probe's folder itself (newer kbuild) lead nowhere later
     const compile = dropPaths(command.compile, folder);
     const post = command.post.map((words) => words.filter((word) => !word.includes(folder)));

@@ -7,6 +7,7 @@ import { removeFolderWhole } from '../support/files.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
 import type { Options } from './options.ts';
 import { kernelDir } from './places.ts';
+import { archiveSource, provideToolchain } from './provide-toolchain.ts';
 import { openKernel, tryOpenKernel, withKernelLock } from './store.ts';
 import type { Kernel } from './types.ts';
 
@@ -36,9 +37,10 @@ export async function addKernel(files: KernelFiles, options: Options): Promise<K
       await options.progress.step('Copy the files', () => copyFiles(files, dir));
       const image = await openImage(name, options);
       const modules = files.modules === undefined ? undefined : await indexKernelModules(name, options);
-      const toolchain = await buildTree(name, image, options);
+      const tools = await provideToolchain(image.banner, archiveSource(undefined, options), options);
+      await buildTree(name, image, tools, options);
       await complete(
-        { name, origin: { kind: 'files' }, image, toolchain, ...(modules === undefined ? {} : { modules }) },
+        { name, origin: { kind: 'files' }, image, tools, ...(modules === undefined ? {} : { modules }) },
         options,
       );
     } catch (error) {

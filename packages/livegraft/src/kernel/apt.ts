@@ -4,55 +4,77 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { archiveUnreachable } from '../diagnostics/kernel.ts';
+import { archiveUnreachable, packageGone } from '../diagnostics/kernel.ts';
 import { run, tryRun } from '../support/exec.ts';
-import { makeFolderWhole, removeFolderWhole, sweep, writeFileWhole } from '../support/files.ts';
+import { makeFolderWhole, removeFolderWhole, sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
 import { lockOptions, type Options, withSignal } from './options.ts';
-import { cacheDir, debsDir, lockFile } from './places.ts';
-
-/** One version of one package in the archive. */
-export interface ArchivePackage {
-  readonly name: string;
-  readonly version: string;
-  readonly depends: string;
-  /** Size of the .deb, bytes. */
-  readonly size: number;
-  /** sha256 of the .deb, hex. */
-  readonly sha256: string;
-  /** Base name of the .deb in the archive. */
-  readonly file: string;
-}
+import { type ArchivePackage, parsePackages } from './packages.ts';
+import { aptDir, debsDir, lockFile } from './places.ts';
+import { parseTargets, sourcesOf, targetFormat } from './shelves.ts';
 
 const MAX_AGE = 6 * 3600 * 1000;
 
+export interface ListOptions extends Options {
+  /** Which lists (`shelves.ts`); the system's own sources when left out. */
+  readonly shelf?: string;
+  /** Milliseconds after which our lists are refreshed; six hours when left out. */
+  readonly maxAge?: number;
+}
+
 /**
- * Every Linux image, headers and source package the system's sources offer, after refreshing our lists when they are older
- * than six hours or `fresh` is asked for. Sources that cannot be reached are passed over as long as some packages are known.
+ * Every Linux image, headers and source package that a shelf offers, after refreshing our lists when they are too old.
+ * Sources that cannot be reached are passed over as long as some packages are known; a shelf whose suites the archive does not have is empty.
  * Throws `archive-unreachable`.
  */
-export async function archivePackages(options: Options & { readonly fresh?: boolean }): Promise<ArchivePackage[]> {
-  const folder = aptDir();
-  return withLock(lockFile('apt'), lockOptions('the package lists', options), async () => {
-    const config = await configure(folder);
-    const stamp = join(folder, 'refreshed');
-    const age = Date.now() - ((await stat(stamp).catch(() => undefined))?.mtimeMs ?? 0);
-    let output = '';
-    if (options.fresh === true || age > MAX_AGE) {
-      output = await options.progress.step('Refresh the package lists', () => update(config, stamp, options.signal));
-    }
-    const packages = await readPackages(config, options.signal);
-    if (packages.length === 0) throw new LivegraftError(archiveUnreachable({ output }));
+export async function archivePackages(options: ListOptions): Promise<ArchivePackage[]> {
+  return withLists(options, async (config, complaints) => {
+    const all = await run('apt-cache', ['-c', config, 'pkgnames', 'linux-'], withSignal({}, options));
+    const names = all.stdout
+      .split('\n')
+      .filter((name) => /^linux-(image|headers|source|base|binary|modules)-[0-9]/.test(name) && !name.endsWith('-dbg'));
+    const packages = await show(config, names, options);
+    if (packages.length === 0 && (options.shelf === undefined || complaints.length > 0))
+      throw new LivegraftError(archiveUnreachable({ output: complaints.slice(0, 12).join('\n') }));
     return packages;
   });
 }
 
+/** All versions of the named packages on a shelf, from the lists as they are unless these are too old. */
+export async function packagesNamed(names: readonly string[], options: ListOptions): Promise<ArchivePackage[]> {
+  return withLists(options, (config) => show(config, names, options));
+}
+
+async function show(config: string, names: readonly string[], options: ListOptions): Promise<ArchivePackage[]> {
+  if (names.length === 0) return [];
+  // names that are on no list make apt-cache fail after it has shown the others
+  const shown = await tryRun('apt-cache', ['-c', config, 'show', ...names], withSignal({}, options));
+  return parsePackages(shown.stdout, options.shelf);
+}
+
+async function withLists<T>(
+  options: ListOptions,
+  work: (config: string, complaints: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const { shelf, maxAge = MAX_AGE } = options;
+  const what = shelf === undefined ? 'the package lists' : `the package lists of ${shelf}`;
+  return withLock(lockFile(shelf === undefined ? 'apt' : `apt-${shelf}`), lockOptions(what, options), async () => {
+    const config = await configure(shelf);
+    let complaints: string[] = [];
+    if ((await listsAge(shelf)) > maxAge) {
+      const title = shelf === undefined ? 'Refresh the package lists' : `Refresh the package lists of ${shelf}`;
+      complaints = await options.progress.step(title, () => update(config, shelf, options.signal));
+    }
+    return work(config, complaints);
+  });
+}
+
 /** When our lists were last refreshed, milliseconds ago; Infinity when never. */
-export async function listsAge(): Promise<number> {
-  const stamp = await stat(join(aptDir(), 'refreshed')).catch(() => undefined);
+export async function listsAge(shelf?: string): Promise<number> {
+  const stamp = await stat(stampOf(shelf)).catch(() => undefined);
   return stamp === undefined ? Number.POSITIVE_INFINITY : Date.now() - stamp.mtimeMs;
 }
 
@@ -60,33 +82,82 @@ export async function listsAge(): Promise<number> {
  * The package's .deb, from our downloads or else from the archive; apt checks what it downloads, we check what we kept.
  * @param received called now and then with the bytes that are here
  * @returns its path
+ * @throws LivegraftError `package-gone` (exit 4) when the archive has that version no longer
  */
 export async function download(
   wanted: ArchivePackage,
   received: (bytes: number) => void,
   signal?: AbortSignal,
 ): Promise<string> {
-  const target = debPath(wanted);
-  if (!(await isWhole(target, wanted, signal))) {
-    await sweep(debsDir());
-    await removeFolderWhole(dirname(target)).catch(() => undefined);
-    const config = await configure(aptDir());
-    await makeFolderWhole(dirname(target), async (folder) => {
-      const timer = setInterval(() => void sizeOf(folder).then(received), 300);
-      try {
-        const what = `${wanted.name}=${wanted.version}`;
-        await run('apt-get', ['-q', '-c', config, 'download', what], withSignal({ cwd: folder }, { signal }));
-      } finally {
-        clearInterval(timer);
-      }
-      // apt writes characters such as ~ and : of the version in another way than the archive's file name
-      const deb = (await readdir(folder)).find((name) => name.endsWith('.deb'));
-      if (deb === undefined) throw new Error(`apt-get download left no .deb of ${wanted.name}`);
-      await rename(join(folder, deb), join(folder, wanted.file));
-    });
+  const [path] = await downloadAll([wanted], received, signal);
+  return path!;
+}
+
+/** The same for several, which lie on any shelves; `received` counts all together. */
+export async function downloadAll(
+  wanted: readonly ArchivePackage[],
+  received: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const whole = await Promise.all(wanted.map((each) => isWhole(debPath(each), each, signal)));
+  const missing = wanted.filter((_, i) => !whole[i]);
+  let here = sizeOfAll(wanted.filter((_, i) => whole[i]));
+  if (missing.length > 0) await sweep(debsDir());
+  for (const shelf of new Set(missing.map((each) => each.shelf))) {
+    const some = missing.filter((each) => each.shelf === shelf);
+    await fromArchive(some, shelf, (bytes) => received(here + bytes), signal);
+    here += sizeOfAll(some);
   }
-  received(wanted.size);
-  return target;
+  received(here);
+  return wanted.map(debPath);
+}
+
+async function fromArchive(
+  wanted: readonly ArchivePackage[],
+  shelf: string | undefined,
+  received: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const config = await configure(shelf);
+  await withTemporaryFolder(debsDir(), async (folder) => {
+    const timer = setInterval(() => void sizeOf(folder).then(received), 300);
+    try {
+      await aptDownload(wanted, config, folder, signal);
+    } finally {
+      clearInterval(timer);
+    }
+    const debs = await readdir(folder);
+    for (const each of wanted) {
+      // apt writes characters such as ~ and : of the version in another way than the archive's file name
+      const deb = debs.find((name) => name.startsWith(`${each.name}_`) && name.endsWith('.deb'));
+      if (deb === undefined) throw new Error(`apt-get download left no .deb of ${each.name}`);
+      await removeFolderWhole(dirname(debPath(each))).catch(() => undefined);
+      await makeFolderWhole(dirname(debPath(each)), (place) => rename(join(folder, deb), join(place, each.file)));
+    }
+  });
+}
+
+async function aptDownload(
+  wanted: readonly ArchivePackage[],
+  config: string,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const how = withSignal({ cwd: folder }, { signal });
+  const words = ['-q', '-c', config, 'download', ...wanted.map(({ name, version }) => `${name}=${version}`)];
+  const result = await tryRun('apt-get', words, how);
+  if (result.exitCode === 0) return;
+  const gone = wanted.find(({ name, file }) =>
+    result.stderr
+      .split('\n')
+      .some((line) =>
+        line.includes('404')
+          ? line.includes(`/${file} `)
+          : /not found|locate|Can't find/.test(line) && line.includes(name),
+      ),
+  );
+  if (gone !== undefined) throw new LivegraftError(packageGone(gone));
+  await run('apt-get', words, how);
 }
 
 /** Whether a package lies whole among our downloads (by name and size; `download` checks its hash). */
@@ -94,8 +165,8 @@ export async function isKept(wanted: ArchivePackage): Promise<boolean> {
   return (await stat(debPath(wanted)).catch(() => undefined))?.size === wanted.size;
 }
 
-function aptDir(): string {
-  return join(cacheDir(), 'apt');
+function stampOf(shelf: string | undefined): string {
+  return join(aptDir(shelf), 'refreshed');
 }
 
 function debPath({ file }: ArchivePackage): string {
@@ -110,7 +181,8 @@ async function isWhole(path: string, { size, sha256 }: ArchivePackage, signal?: 
 }
 
 /** apt reads this after its own configuration, so `#clear` takes out the hooks that would touch the system. */
-async function configure(folder: string): Promise<string> {
+async function configure(shelf: string | undefined): Promise<string> {
+  const folder = aptDir(shelf);
   await mkdir(join(folder, 'lists/partial'), { recursive: true });
   await mkdir(join(folder, 'archives/partial'), { recursive: true });
   await mkdir(debsDir(), { recursive: true });
@@ -133,50 +205,38 @@ Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 APT::Sandbox::User "root";
 `;
-  await writeFileWhole(path, text);
+  if (shelf === undefined) {
+    await writeChanged(path, text);
+    return path;
+  }
+  const system = await configure(undefined);
+  const words = ['-c', system, 'indextargets', '--format', targetFormat, 'Created-By: Packages'];
+  const targets = parseTargets((await run('apt-get', words)).stdout);
+  const sources = join(folder, 'archive.sources');
+  await writeChanged(sources, await sourcesOf(shelf, targets));
+  await writeChanged(path, `${text}Dir::Etc::sourcelist "${sources}";\nDir::Etc::sourceparts "-";\n`);
   return path;
 }
 
-async function update(config: string, stamp: string, signal: AbortSignal | undefined): Promise<string> {
+/** A list of sources that is newer than apt's cache makes apt read all lists again. */
+async function writeChanged(path: string, text: string): Promise<void> {
+  if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) await writeFileWhole(path, text);
+}
+
+/** What apt complained about; on a shelf of ours that a suite does not exist is no complaint. */
+async function update(config: string, shelf: string | undefined, signal: AbortSignal | undefined): Promise<string[]> {
+  const absent = /^Err:.* Release$|does not have a Release file/;
   const result = await tryRun('apt-get', ['-q', '-c', config, 'update'], withSignal({}, { signal }));
-  const complaints = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => /^(E|W|Err)\b/.test(line));
+  const complaints = `${result.stdout}\n${result.stderr}`
+    .split('\n')
+    .filter((line) => /^(E|W|Err)\b/.test(line) && (shelf === undefined || !absent.test(line)));
   // a source that fails is no reason to stop, but then the next run shall try again
   if (complaints.length === 0) {
+    const stamp = stampOf(shelf);
     await writeFile(stamp, '');
     await utimes(stamp, new Date(), new Date());
   }
-  return complaints.slice(0, 12).join('\n');
-}
-
-async function readPackages(config: string, signal?: AbortSignal): Promise<ArchivePackage[]> {
-  const options = withSignal({}, { signal });
-  const all = await run('apt-cache', ['-c', config, 'pkgnames', 'linux-'], options);
-  const names = all.stdout
-    .split('\n')
-    .filter((name) => /^linux-(image|headers|source|base|binary|modules)-[0-9]/.test(name) && !name.endsWith('-dbg'));
-  if (names.length === 0) return [];
-  const shown = await run('apt-cache', ['-c', config, 'show', ...names], options);
-  return parsePackages(shown.stdout);
-}
-
-/** Stanzas of a Packages file (deb822(5)); those without file or hash are left out, repeated ones come once. */
-export function parsePackages(text: string): ArchivePackage[] {
-  const found = new Map<string, ArchivePackage>();
-  for (const stanza of text.split(/\n\n+/)) {
-    const field = (name: string): string | undefined => new RegExp(`^${name}: *(.*)$`, 'm').exec(stanza)?.[1];
-    const [name, version, path, sha256] = ['Package', 'Version', 'Filename', 'SHA256'].map(field);
-    if (name === undefined || version === undefined || path === undefined || sha256 === undefined) continue;
-    const file = path.slice(path.lastIndexOf('/') + 1);
-    found.set(`${name} ${version}`, {
-      name,
-      version,
-      depends: field('Depends') ?? '',
-      size: Number(field('Size')),
-      sha256,
-      file,
-    });
-  }
-  return [...found.values()];
+  return complaints;
 }
 
 async function sizeOf(folder: string): Promise<number> {
@@ -184,4 +244,8 @@ async function sizeOf(folder: string): Promise<number> {
   for (const name of await readdir(folder).catch(() => []))
     size += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
   return size;
+}
+
+function sizeOfAll(packages: readonly ArchivePackage[]): number {
+  return packages.reduce((sum, { size }) => sum + size, 0);
 }

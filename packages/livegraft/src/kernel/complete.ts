@@ -1,5 +1,5 @@
 /** The last part of getting a kernel, the same for every origin: unpack vmlinux, prepare the build tree, index the modules, establish the facts. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileWhole } from '../support/files.ts';
 import { establishFacts, type ImageFacts, readImageFacts } from './facts.ts';
@@ -9,7 +9,7 @@ import type { Options } from './options.ts';
 import { kernelDir, pathsIn } from './places.ts';
 import { prepareBuild, vermagicOf } from './prepare.ts';
 import { writeKernel } from './store.ts';
-import { checkToolchain, type Toolchain } from './toolchain.ts';
+import { type Recorded, toolchainOf } from './toolchain.ts';
 import type { KernelFacts, ModuleInfo } from './types.ts';
 
 /** What the image part yields, and the build part and the facts need. */
@@ -28,20 +28,20 @@ export async function openImage(name: string, { signal }: Options): Promise<Open
   return { bootVersion, ...(await readImageFacts(vmlinux)) };
 }
 
-/** Prepares `build/`, for which source and headers must be there. The toolchain is checked first. */
-export async function buildTree(name: string, image: OpenedImage, options: Options): Promise<Toolchain> {
-  const toolchain = await checkToolchain(image.banner, options.signal);
+/** Prepares `build/`, for which source, headers and toolchain must be there. */
+export async function buildTree(name: string, image: OpenedImage, tools: Recorded, options: Options): Promise<void> {
   await options.progress.step('Prepare the build tree', (progress) =>
-    prepareBuild(pathsIn(kernelDir(name), true), image.banner.release, toolchain, { ...options, progress }),
+    prepareBuild(pathsIn(kernelDir(name), true), image.banner.release, toolchainOf(tools), { ...options, progress }),
   );
-  return toolchain;
 }
 
 /** Reads every module's headers and writes `modules.json`. */
 export async function indexKernelModules(name: string, options: Options): Promise<ModuleInfo[]> {
   const dir = kernelDir(name);
   return options.progress.step('Index the modules', async (progress) => {
-    const modules = await indexModules(join(dir, 'image/modules'), join(dir, 'scratch'), { ...options, progress });
+    const scratch = join(dir, 'scratch');
+    const modules = await indexModules(join(dir, 'image/modules'), scratch, { ...options, progress });
+    await rm(scratch, { recursive: true, force: true });
     await writeModuleIndex(dir, modules);
     return modules;
   });
@@ -51,18 +51,18 @@ interface Prepared {
   readonly name: string;
   readonly origin: KernelFacts['origin'];
   readonly image: OpenedImage;
-  readonly toolchain: Toolchain;
+  readonly tools: Recorded;
   readonly modules?: readonly ModuleInfo[];
   readonly imageConfig?: string;
 }
 
 /** Checks that all belongs together and writes kernel.json: from now on the kernel is there. */
 export async function complete(
-  { name, origin, image, toolchain, modules, imageConfig }: Prepared,
+  { name, origin, image, tools, modules, imageConfig }: Prepared,
   options: Options,
 ): Promise<void> {
   const paths = pathsIn(kernelDir(name), modules !== undefined);
-  const vermagic = await vermagicOf(paths, toolchain, options);
+  const vermagic = await vermagicOf(paths, toolchainOf(tools), options);
   const { bootVersion } = image;
   const facts = await establishFacts({
     name,
@@ -72,6 +72,7 @@ export async function complete(
     paths,
     modules: modules ?? [],
     vermagic,
+    ...(tools.toolchain === undefined ? {} : { toolchain: tools.toolchain }),
     ...(imageConfig === undefined ? {} : { imageConfig }),
   });
   await writeKernel(facts, modules !== undefined);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parsePackages } from './apt.ts';
-import { choose, releasesOf } from './debian.ts';
+import { choose, nearestWhole, releasesOf } from './debian.ts';
+import { parsePackages } from './packages.ts';
 
 const stanza = (name: string, version: string, depends = ''): string =>
   `Package: ${name}\nSource: linux\nVersion: ${version}\n${depends === '' ? '' : `Depends: ${depends}\n`}Description: a kernel\n Filename: not this\nFilename: pool/main/l/linux/${name}_${version}_amd64.deb\nSize: 42\nSHA256: ${'ab'.repeat(32)}\n`;
@@ -45,7 +45,7 @@ describe('releasesOf', () => {
 describe('choose', () => {
   test("headers and source of exactly the image's version", () => {
     const [choice] = choose(packages, '6.1.0-55-amd64');
-    expect(choice?.missing).toEqual([]);
+    expect(choice?.offer.missing).toEqual([]);
     expect(choice?.plan).toMatchObject({
       version: '6.1.192-1',
       source: { name: 'linux-source-6.1', version: '6.1.192-1' },
@@ -54,10 +54,10 @@ describe('choose', () => {
 
   test('what is gone is named; an rt image has no source package', () => {
     expect(choose(packages, '6.1.0-9-amd64')[0]).toMatchObject({
-      missing: ['linux-headers-6.1.0-9-amd64', 'linux-source-6.1'],
+      offer: { missing: ['linux-headers-6.1.0-9-amd64', 'linux-source-6.1'] },
       plan: undefined,
     });
-    expect(choose(packages, '6.1.0-55-rt-amd64')[0]?.missing).toEqual(['linux-source-6.1 with the rt patches']);
+    expect(choose(packages, '6.1.0-55-rt-amd64')[0]?.offer.missing).toEqual(['linux-source-6.1 with the rt patches']);
     expect(choose(packages, '6.1.0-77-amd64')).toEqual([]);
   });
 
@@ -77,5 +77,21 @@ describe('choose', () => {
     expect(choose(split, release)[0]?.plan?.image.map(({ name }) => name)).toEqual(
       ['image', 'base', 'binary', 'modules'].map((part) => `linux-${part}-${release}`),
     );
+  });
+});
+
+describe('nearestWhole', () => {
+  test('of the same series, Debian release and flavour: the next newer, else the newest', () => {
+    const whole = [
+      '6.12.107+deb13-amd64',
+      '6.12.111+deb13-amd64',
+      '6.12.95+deb12-amd64',
+      '6.12.92+deb13-cloud-amd64',
+      '6.1.0-56-amd64',
+    ];
+    expect(nearestWhole('6.12.90+deb13-amd64', whole)).toBe('6.12.107+deb13-amd64');
+    expect(nearestWhole('6.12.118+deb13-amd64', whole)).toBe('6.12.111+deb13-amd64');
+    expect(nearestWhole('6.12.90+deb12-amd64', whole)).toBe('6.12.95+deb12-amd64');
+    expect(nearestWhole('6.1.0-3-rt-amd64', whole)).toBeUndefined();
   });
 });

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { kernelFileUnreadable, kernelPartsGone, kernelUnknown } from '../diagnostics/kernel.ts';
 import { writeFileWhole } from '../support/files.ts';
-import { type ArchivePackage, archivePackages, isKept, listsAge } from './apt.ts';
+import { archivePackages, isKept, type ListOptions, listsAge } from './apt.ts';
 import { nearest } from './nearest.ts';
 import type { Options } from './options.ts';
+import { type ArchivePackage, compareVersions } from './packages.ts';
 import { pipeline } from './pipeline.ts';
 import { debsDir } from './places.ts';
+import { SHELVES, shelvesFor } from './shelves.ts';
 
 /** The packages of one release, all of one version. */
 export interface DebianKernel {
@@ -26,18 +28,32 @@ export interface AvailableKernel {
   readonly version: string;
   /** Names of the packages that are gone from the archive; empty when the kernel can be fetched. */
   readonly missing: readonly string[];
+  /** The package of the compiler that the headers ask for: `gcc-14`; absent when they are gone. */
+  readonly compiler?: string;
+  /** The shelf that it lies on (`shelves.ts`); absent: the system's own sources. */
+  readonly shelf?: string;
 }
 
-/** What the archive offers, oldest first. */
-export async function listAvailable(options: Options): Promise<AvailableKernel[]> {
-  const packages = await archivePackages(options);
-  return releasesOf(packages)
-    .flatMap((release) => choose(packages, release))
-    .map(({ release, version, missing }) => ({ release, version, missing }));
+/** What the archive offers, oldest first: in the system's own sources, or on every shelf beside them. */
+export async function listAvailable(options: Options & { readonly all?: boolean }): Promise<AvailableKernel[]> {
+  const system = await archivePackages(options);
+  const shelves = options.all === true ? SHELVES.map(({ name }) => name) : [];
+  const others = await Promise.all(shelves.map((shelf) => archivePackages({ ...options, shelf })));
+  const found = new Map<string, Choice>();
+  for (const packages of [system, ...others]) {
+    for (const choice of releasesOf(packages).flatMap((release) => choose(packages, release))) {
+      const key = `${choice.offer.release} ${choice.offer.version}`;
+      if (found.get(key)?.plan === undefined) found.set(key, choice);
+    }
+  }
+  return [...found.values()]
+    .map(({ offer }) => offer)
+    .sort((a, b) => compareVersions(a.release, b.release) || compareVersions(a.version, b.version));
 }
 
 /**
- * Which packages to fetch for a release: as decided once before, if all of them are still among our downloads; else as the archive has it.
+ * Which packages to fetch for a release: as decided once before, if all of them are still among our downloads; else as the archive has it,
+ * the system's own sources first.
  * Throws `kernel-unknown`, `kernel-parts-gone` (exit 4), `archive-unreachable`.
  */
 export async function planDebian(release: string, options: Options): Promise<DebianKernel> {
@@ -47,27 +63,56 @@ export async function planDebian(release: string, options: Options): Promise<Deb
     () => undefined,
   );
   if (known !== undefined && (await Promise.all(packagesOf(known).map(isKept))).every(Boolean)) return known;
-
-  let packages = await archivePackages(options);
-  let choices = choose(packages, release);
-  if (choices.every(({ plan }) => plan === undefined) && (await listsAge()) > 60_000) {
-    packages = await archivePackages({ ...options, fresh: true });
-    choices = choose(packages, release);
-  }
-  const first = choices.at(-1);
-  if (first === undefined)
-    throw new LivegraftError(kernelUnknown({ release, nearest: nearest(release, releasesOf(packages)) }));
-  const plan = choices.findLast((choice) => choice.plan !== undefined)?.plan;
-  if (plan === undefined) throw new LivegraftError(kernelPartsGone(first));
+  const plan = await findPlan(release, options);
   await writeFileWhole(file, `${JSON.stringify(plan, null, 2)}\n`);
   return plan;
+}
+
+/** Shelf after shelf until one has the whole kernel; lists that are old are refreshed before it counts as gone. */
+async function findPlan(release: string, options: Options): Promise<DebianKernel> {
+  const { named, others } = shelvesFor(release);
+  let seen: ArchivePackage[][] = [];
+  const look = async (each: ListOptions): Promise<DebianKernel | undefined> => {
+    const packages = await archivePackages(each);
+    seen.push(packages);
+    return choose(packages, release).findLast((choice) => choice.plan !== undefined)?.plan;
+  };
+  const lookEverywhere = async (maxAge?: number): Promise<DebianKernel | undefined> => {
+    seen = [];
+    const all = { ...options, ...(maxAge === undefined ? {} : { maxAge }) };
+    let found = await look(all);
+    for (const shelf of found === undefined ? named : []) found ??= await look({ ...all, shelf });
+    if (found !== undefined) return found;
+    const rest = await Promise.all(others.map((shelf) => look({ ...all, shelf })));
+    return rest.find((plan) => plan !== undefined);
+  };
+  let plan = await lookEverywhere();
+  if (plan === undefined && (await listsAge()) > 60_000) plan = await lookEverywhere(600_000);
+  if (plan !== undefined) return plan;
+  const releases = [...new Set(seen.flatMap(releasesOf))];
+  const gone = seen.flatMap((packages) => choose(packages, release)).at(-1)?.offer;
+  if (gone === undefined) throw new LivegraftError(kernelUnknown({ release, nearest: nearest(release, releases) }));
+  const whole = seen.flatMap((packages) =>
+    releasesOf(packages).filter((other) => choose(packages, other).some(({ plan: its }) => its !== undefined)),
+  );
+  const instead = nearestWhole(release, whole);
+  throw new LivegraftError(kernelPartsGone({ ...gone, ...(instead === undefined ? {} : { instead }) }));
+}
+
+/** The nearest of the same series and flavour: the next one that is newer, else the newest older one. */
+export function nearestWhole(release: string, whole: readonly string[]): string | undefined {
+  const kind = (name: string): string =>
+    [/^\d+\.\d+/, /[+.]deb\d+/, /[a-z][a-z-]*\w*$/].map((part) => part.exec(name)?.[0] ?? '').join(' ');
+  const series = whole.filter((other) => kind(other) === kind(release)).sort(compareVersions);
+  return series.find((other) => compareVersions(other, release) > 0) ?? series.at(-1);
 }
 
 export function packagesOf({ image, headers, source }: DebianKernel): ArchivePackage[] {
   return [...image, headers, source];
 }
 
-interface Choice extends AvailableKernel {
+interface Choice {
+  readonly offer: AvailableKernel;
   readonly plan: DebianKernel | undefined;
 }
 
@@ -86,10 +131,11 @@ export function choose(packages: readonly ArchivePackage[], release: string): Ch
       const names = [...parts, `linux-headers-${release}`, sourceName];
       const missing = names.filter((name) => find(name, version) === undefined);
       // the source package holds the plain tree; that of another featureset (rt) is in no package
-      const featureset = /linux-headers-\S+-common-(\w+)/.exec(
-        find(`linux-headers-${release}`, version)?.depends ?? '',
-      )?.[1];
+      const headers = find(`linux-headers-${release}`, version);
+      const featureset = /linux-headers-\S+-common-(\w+)/.exec(headers?.depends ?? '')?.[1];
       if (featureset !== undefined) missing.push(`${sourceName} with the ${featureset} patches`);
+      // linux-compiler-gcc-12-x86, gcc-14, gcc-16-for-host
+      const compiler = /\bgcc-\d+\b/.exec(headers?.depends ?? '')?.[0];
       const plan =
         missing.length > 0
           ? undefined
@@ -97,10 +143,17 @@ export function choose(packages: readonly ArchivePackage[], release: string): Ch
               release,
               version,
               image: [image, ...parts.map((name) => find(name, version)!)],
-              headers: find(`linux-headers-${release}`, version)!,
+              headers: headers!,
               source: find(sourceName, version)!,
             };
-      return { release, version, missing, plan };
+      const offer = {
+        release,
+        version,
+        missing,
+        ...(compiler === undefined ? {} : { compiler }),
+        ...(image.shelf === undefined ? {} : { shelf: image.shelf }),
+      };
+      return { offer, plan };
     });
 }
 
@@ -108,10 +161,6 @@ export function choose(packages: readonly ArchivePackage[], release: string): Ch
 export function releasesOf(packages: readonly ArchivePackage[]): string[] {
   const releases = packages.flatMap(({ name }) => /^linux-image-(\d+\.\d+\.\d+.*)$/.exec(name)?.[1] ?? []);
   return [...new Set(releases)].filter((release) => !release.endsWith('-unsigned')).sort(compareVersions);
-}
-
-function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** Fills `folder` with `vmlinuz`, `config` and `modules/` out of the image's packages. */

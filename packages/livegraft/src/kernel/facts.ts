@@ -46,6 +46,8 @@ interface Parts {
   readonly imageConfig?: string;
   /** vermagic of the build tree. */
   readonly vermagic: string;
+  /** See `KernelFacts`. */
+  readonly toolchain?: string;
 }
 
 /** Puts the facts together. Throws `kernel-mixed` (exit 5) when a part is of another kernel. */
@@ -58,6 +60,7 @@ export async function establishFacts({
   modules,
   imageConfig,
   vermagic,
+  toolchain,
 }: Parts): Promise<KernelFacts> {
   const { banner, buildId } = image;
   const { release, compiler, linker } = banner;
@@ -103,6 +106,7 @@ export async function establishFacts({
     configHash: createHash('sha256').update(configText).digest('hex'),
     compiler,
     linker,
+    ...(toolchain === undefined ? {} : { toolchain }),
     vermagic,
     added: new Date().toISOString(),
   };

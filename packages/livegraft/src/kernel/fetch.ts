@@ -1,24 +1,27 @@
 /** Gets a Debian kernel into the cache: image, headers and source side by side, each appearing whole, so that a killed run is continued. */
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolderWhole, removeFolderWhole, writeFileWhole } from '../support/files.ts';
-import { type ArchivePackage, download } from './apt.ts';
+import { download } from './apt.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
 import { type DebianKernel, packagesOf, planDebian, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
 import type { Options } from './options.ts';
+import type { ArchivePackage } from './packages.ts';
 import { type Branch, inParallel } from './parallel.ts';
 import { kernelDir } from './places.ts';
-import { openKernel, tryOpenKernel, withKernelLock } from './store.ts';
+import { archiveSource, provideToolchain } from './provide-toolchain.ts';
+import { openKernel, removeKernel, tryOpenKernel, withKernelLock } from './store.ts';
 import { checkToolchain } from './toolchain.ts';
 import type { Kernel } from './types.ts';
 
 /**
  * Fetches a release by name (`6.1.0-55-amd64`), or returns it at once when it is here. Another run on the same kernel is waited for.
- * Throws what `planDebian`, `checkToolchain`, `prepareBuild` and `establishFacts` throw.
+ * Throws what `planDebian`, `provideToolchain`, `prepareBuild` and `establishFacts` throw.
  */
 export async function fetchKernel(release: string, options: Options): Promise<Kernel> {
   const present = await tryOpenKernel(release);
-  if (present !== undefined) return present;
+  if (present !== undefined) return restoreToolchain(present, options);
   return withKernelLock(release, options, async () => {
     const made = await tryOpenKernel(release);
     if (made !== undefined) return made;
@@ -32,6 +35,18 @@ export async function fetchKernel(release: string, options: Options): Promise<Ke
     }
     return openKernel(release);
   });
+}
+
+/** Brings a toolchain out of packages back when it was removed from the cache. */
+async function restoreToolchain(kernel: Kernel, options: Options): Promise<Kernel> {
+  const { facts } = kernel;
+  if (facts.toolchain === undefined) return kernel;
+  const there = await checkToolchain(facts, options.signal).catch((error: unknown) => error);
+  if (!(there instanceof LivegraftError)) return kernel;
+  const { toolchain } = await provideToolchain(facts, archiveSource(undefined, options), options);
+  if (toolchain === facts.toolchain) return kernel;
+  await removeKernel(kernel.name, options);
+  return fetchKernel(kernel.name, options);
 }
 
 async function fetchParts(plan: DebianKernel, options: Options, branch: Branch): Promise<void> {
@@ -53,11 +68,10 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
   const image = branch(
     part('image', 'Unpack the image and its modules', plan.image, (debs, to) =>
       unpackImage(debs, release, to, signal),
-    ).then(async () => {
-      const opened = await openImage(release, options);
-      await checkToolchain(opened.banner, signal);
-      return opened;
-    }),
+    ).then(() => openImage(release, options)),
+  );
+  const toolchain = branch(
+    image.then(({ banner }) => provideToolchain(banner, archiveSource(plan.headers.shelf, options), options)),
   );
   const headers = branch(
     part('headers', 'Unpack the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
@@ -66,17 +80,19 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
     part('source', 'Unpack the source', [plan.source], ([deb], to) => unpackSource(deb!, plan.source.name, to, signal)),
   );
   const modules = branch(image.then(() => indexKernelModules(release, options)));
-  const toolchain = branch(
-    Promise.all([image, headers, source]).then(([opened]) => buildTree(release, opened, options)),
+  const build = branch(
+    Promise.all([image, toolchain, headers, source]).then(([opened, tools]) =>
+      buildTree(release, opened, tools, options),
+    ),
   );
 
-  const [opened, index, tools] = await Promise.all([image, modules, toolchain]);
+  const [opened, index, tools] = await Promise.all([image, modules, toolchain, build]);
   await complete(
     {
       name: release,
       origin: { kind: 'debian', package: plan.image[0]!.name, version },
       image: opened,
-      toolchain: tools,
+      tools,
       modules: index,
       imageConfig: join(dir, 'image/config'),
     },

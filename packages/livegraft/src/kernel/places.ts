@@ -25,6 +25,16 @@ export function lockFile(name: string): string {
   return join(cacheDir(), 'locks', name);
 }
 
+/** apt's lists and state: of the system's own sources, or of a shelf (`shelves.ts`). */
+export function aptDir(shelf?: string): string {
+  return shelf === undefined ? join(cacheDir(), 'apt') : join(cacheDir(), 'apt-shelves', shelf);
+}
+
+/** Compilers and linkers out of packages, one folder each, named by their id. */
+export function toolchainsDir(): string {
+  return join(cacheDir(), 'toolchains');
+}
+
 /** Downloaded packages. */
 export function debsDir(): string {
   return join(cacheDir(), 'debs');

@@ -57,7 +57,7 @@ describe('checkToolchain', () => {
 
 describe('toolchainOf', () => {
   test('a compiler with a target in its name brings its linker', () => {
-    expect(toolchainOf('x86_64-linux-gnu-gcc-16 (Debian 16.2.0-4) 16.2.0')).toEqual({
+    expect(toolchainOf({ compiler: 'x86_64-linux-gnu-gcc-16 (Debian 16.2.0-4) 16.2.0' })).toEqual({
       cc: 'x86_64-linux-gnu-gcc-16',
       ld: 'x86_64-linux-gnu-ld',
       prefix: 'x86_64-linux-gnu-',

@@ -44,6 +44,8 @@ export interface KernelFacts {
   /** As the banner names them: `gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0`, `GNU ld (GNU Binutils for Debian) 2.40`. */
   readonly compiler: string;
   readonly linker: string;
+  /** Id of these tools out of packages (`toolchain-folder.ts`); absent: they are the machine's own. */
+  readonly toolchain?: string;
   /** vermagic of the shipped modules, or of the build tree where there are none. */
   readonly vermagic: string;
   /** ISO 8601, when this kernel came into the cache. */

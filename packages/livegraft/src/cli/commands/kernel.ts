@@ -23,7 +23,7 @@ export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
       const { tryOpenKernel } = await import('../../kernel/store.ts');
       const { readyForBuilds } = await import('../../kbuild/ready.ts');
       const present = await tryOpenKernel(name);
-      const kernel = present ?? (await fetchKernel(name, { progress, signal }));
+      const kernel = await fetchKernel(name, { progress, signal });
       await readyForBuilds(kernel, { progress, signal });
       print(`${kernel.name} is ${present === undefined ? 'ready' : 'already here'}: ${kernel.dir}`);
       return { result: { facts: kernel.facts, paths: kernel.paths } };
@@ -76,36 +76,51 @@ export const kernelAdd = buildCommand<AddFlags, [string], Context>({
 
 interface ListFlags extends CommonFlags {
   readonly available?: boolean;
+  readonly all?: boolean;
+}
+
+/** `headers` for `linux-headers-6.12.90+deb13-amd64`, `source` for `linux-source-6.12`: in a list of releases the rest is repetition. */
+function partOf(missing: string, name: string): string {
+  return missing.endsWith(`-${name}`) || /^linux-source-[0-9.]+$/.test(missing) ? missing.split('-')[1]! : missing;
 }
 
 export const kernelList = buildCommand<ListFlags, [], Context>({
   docs: {
     brief: 'List the kernels in the cache, or those that the archive offers',
-    fullDescription: 'Example: livegraft kernel list --available',
+    fullDescription:
+      'What can be fetched comes from the sources of this system; with --all from every Debian release in the same archive.\n\nExample: livegraft kernel list --available --all',
   },
   parameters: {
     flags: {
       ...commonFlags,
       available: { kind: 'boolean', optional: true, withNegated: false, brief: 'What can be fetched' },
+      all: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'With --available: every Debian release, not only those in this system’s sources',
+      },
     },
   },
-  async func({ available, ...flags }) {
+  async func({ available, all, ...flags }) {
     await perform(this, 'kernel list', flags, async ({ progress, signal, print, style }) => {
       const { listKernels } = await import('../../kernel/store.ts');
       const here = await listKernels();
-      if (available === true) {
+      if (available === true || all === true) {
         const { listAvailable } = await import('../../kernel/debian.ts');
-        const offered = await listAvailable({ progress, signal });
-        const rows = offered.map(({ release: name, version, missing }) => [
+        const offered = await listAvailable({ progress, signal, ...(all === undefined ? {} : { all }) });
+        const rows = offered.map(({ release: name, version, missing, compiler, shelf }) => [
           name,
           version,
+          compiler ?? '',
+          shelf ?? '',
           here.some((kernel) => kernel.name === name)
             ? 'here'
             : missing.length > 0
-              ? `gone: ${missing.join(', ')}`
+              ? `gone: ${missing.map((each) => partOf(each, name)).join(', ')}`
               : '',
         ]);
-        print(table([['RELEASE', 'VERSION', ''].map((each) => style('bold', each)), ...rows]));
+        print(table([['RELEASE', 'VERSION', 'COMPILER', 'FROM', ''].map((each) => style('bold', each)), ...rows]));
         return { result: offered };
       }
       if (here.length === 0) print('No kernels yet. See what there is: livegraft kernel list --available');

@@ -96,7 +96,7 @@ export function buildAnimals(kernel: Kernel, folder: string): void {
   // kbuild writes into a copy of the build tree: the cache's own belongs to builds
   const build = join(folder, 'build');
   execFileSync('cp', ['-a', '--reflink=auto', kernel.paths.build, build]);
-  const words = kbuildArguments({ ...kernel.paths, build }, kernel.release, toolchainOf(kernel.facts.compiler));
+  const words = kbuildArguments({ ...kernel.paths, build }, kernel.release, toolchainOf(kernel.facts));
   execFileSync('make', ['-s', ...words, `M=${modules}`, 'modules'], compiler);
   for (const name of ['zoo', 'zoo_patch']) cpSync(join(modules, `${name}.ko`), join(folder, `${name}.ko`));
 }
