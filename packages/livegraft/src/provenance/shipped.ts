@@ -82,7 +82,7 @@ export function shippedVmlinux(image: KernelImage): ShippedObject {
     traceable: (address) => image.ftraceEntry(address) !== undefined,
     landingPad(address) {
       sealed ??= sealedOf(image);
-      if (sealed.size === 0 || ((image.sectionAt(address)?.flags ?? 0) & SHF.EXECINSTR) === 0) return undefined;
+      if (sealed.size === 0 || !isCode(image.sectionAt(address))) return undefined;
       return landingPadOf(sealed, address, bytes(address, 4));
     },
     unstable: () => false,
@@ -170,7 +170,7 @@ export function shippedModule(name: string, elf: ElfFile): ShippedObject {
     },
     traceable: (address) => entries.has(address) || entries.has(address + 4n),
     landingPad(address) {
-      if (sealed.size === 0 || ((sectionAt(address)?.flags ?? 0) & SHF.EXECINSTR) === 0) return undefined;
+      if (sealed.size === 0 || !isCode(sectionAt(address))) return undefined;
       return landingPadOf(sealed, address, bytes(address, 4));
     },
     unstable(wanted) {
@@ -193,6 +193,11 @@ function sealedOf(image: KernelImage): ReadonlySet<bigint> {
       BigInt.asUintN(64, table.address + BigInt(4 * i + view.getInt32(4 * i, true))),
     ),
   );
+}
+
+/** Linkers mark data as code when a section that went into it is so. */
+function isCode(section: ElfSection | undefined): boolean {
+  return section !== undefined && (section.flags & (SHF.EXECINSTR | SHF.WRITE)) === SHF.EXECINSTR;
 }
 
 function landingPadOf(sealed: ReadonlySet<bigint>, address: bigint, code: Uint8Array | undefined): LandingPad {

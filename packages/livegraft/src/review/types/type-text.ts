@@ -22,6 +22,17 @@ export function typeIdentity(btf: Btf, id: number): string {
 /** Types that hold themselves come by way of structures only, which are not followed; a damaged file may have others. */
 const deepest = 64;
 
+/** `a[2][6]` is laid out as `a[12]`, and encoders of BTF before pahole 1.25 write the one for the other. */
+function flatArray(btf: Btf, id: number): { readonly type: number; readonly count: number } {
+  let { type, count } = btf.array(id);
+  for (let depth = 0; depth < deepest && btf.type(type).kind === BTF_KIND.ARRAY; depth++) {
+    const inner = btf.array(type);
+    count *= inner.count;
+    type = inner.type;
+  }
+  return { type, count };
+}
+
 function declare(btf: Btf, id: number, inner: string, resolved: boolean, depth: number): string {
   const type = btf.type(id);
   if (depth > deepest) return `…${spaced(inner)}`;
@@ -32,7 +43,7 @@ function declare(btf: Btf, id: number, inner: string, resolved: boolean, depth: 
     case BTF_KIND.PTR:
       return next(type.type, `*${inner}`);
     case BTF_KIND.ARRAY: {
-      const { type: element, count } = btf.array(id);
+      const { type: element, count } = resolved ? flatArray(btf, id) : btf.array(id);
       return next(element, `${bracketed(inner)}[${count === 0 ? '' : count}]`);
     }
     case BTF_KIND.FUNC_PROTO:
