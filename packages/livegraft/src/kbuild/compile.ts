@@ -14,6 +14,7 @@ import { errorLines } from './make.ts';
 import { hashFile, objectCacheFolder, openObjectCache, sha256 } from './object-cache.ts';
 import { withObjtool } from './objtool.ts';
 import { inPool } from './pool.ts';
+import { withoutFolders } from './source-paths.ts';
 import { type PatchedTree, patchedCommand } from './tree.ts';
 import type { UnitCommand, UnitSource, Variant } from './types.ts';
 
@@ -102,7 +103,7 @@ export async function compileSource(request: SourceRequest): Promise<CompiledUni
   const cache = openObjectCache(folder, (name) => resolveName(name, names));
   const key = sha256(
     JSON.stringify({
-      schema: 1,
+      schema: 2,
       compile: command.compile,
       post: command.post,
       flags: request.flags,
@@ -139,7 +140,7 @@ export async function compileSource(request: SourceRequest): Promise<CompiledUni
     }
     const read = readDependencies(await readFile(depsFile, 'latin1'));
     if (tree !== undefined) await refuseLeaks(request.name, read, tree, kernel);
-    const object = await readFile(output);
+    const object = withoutFolders(await readFile(output), [root, source]);
     await cache.keep(key, [...new Set(read.map((path) => storedName(path, names)))], object);
     return { object, cached: false, warnings };
   });
