@@ -87,7 +87,7 @@ export async function guestModules(kernel: Kernel, names: readonly string[]): Pr
   if (names.length === 0) return [];
   const [index, builtins] = await Promise.all([readModuleIndex(kernel), readBuiltins(kernel)]);
   const wanted = resolveModules(kernel.name, index, builtins, names);
-  return Promise.all(
+  const loadable = await Promise.all(
     wanted.map(async (module) => ({
       name: module.name,
       file: await readModuleFile(join(kernel.paths.modules!, module.path)),
@@ -95,6 +95,9 @@ export async function guestModules(kernel: Kernel, names: readonly string[]): Pr
       aliases: module.aliases.filter((alias) => !alias.includes(':')),
     })),
   );
+  // so that modprobe knows those asked for that this kernel has built in
+  const builtin = names.map((name) => name.replaceAll('-', '_')).filter((name) => builtins.has(name));
+  return [...loadable, ...builtin.map((name) => ({ name }))];
 }
 
 function trialSteps(request: TryRequest): Step[] {

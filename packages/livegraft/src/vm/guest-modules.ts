@@ -1,4 +1,4 @@
-/** Kernel modules inside the guest: their files, and the tables by which busybox's modprobe finds them (depmod's modules.dep and modules.alias). */
+/** Kernel modules inside the guest: their files, and the tables by which busybox's modprobe finds them (depmod's modules.dep, modules.alias, modules.builtin). */
 import { readFile } from 'node:fs/promises';
 import { compressionOf } from '@livegraft/binfmt/bzimage';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
@@ -8,8 +8,8 @@ import { decompress } from '../kernel/decompress.ts';
 export interface GuestModule {
   /** As the kernel names it: with `_`, not `-`. */
   readonly name: string;
-  /** The .ko on the host (may be compressed: .xz, .zst, .gz), or its bytes. */
-  readonly file: string | Uint8Array;
+  /** The .ko on the host (may be compressed: .xz, .zst, .gz), or its bytes. Absent: the kernel has it built in. */
+  readonly file?: string | Uint8Array;
   /** Names of the modules it needs directly; when left out, all that come before it. */
   readonly depends?: readonly string[];
   /** Aliases by which the kernel asks for it (`fs-ext4`, `crypto-crc32c`). */
@@ -25,13 +25,25 @@ export interface PackedFile {
 export async function moduleFiles(release: string, modules: readonly GuestModule[]): Promise<PackedFile[]> {
   const root = `lib/modules/${release}`;
   const files: PackedFile[] = [];
-  for (const module of modules) files.push({ path: `${root}/${module.name}.ko`, data: await moduleBytes(module) });
+  const loadable: GuestModule[] = [];
+  for (const module of modules) {
+    const { name, file } = module;
+    if (file === undefined) continue;
+    files.push({ path: `${root}/${name}.ko`, data: await moduleBytes(name, file) });
+    loadable.push(module);
+  }
+  const builtin = modules.filter(({ file }) => file === undefined).map(({ name }) => `kernel/${name}.ko`);
   const text = (name: string, lines: readonly string[]): PackedFile => ({
     path: `${root}/${name}`,
     data: new TextEncoder().encode(lines.map((line) => `${line}\n`).join('')),
   });
-  const aliases = modules.flatMap(({ name, aliases = [] }) => aliases.map((alias) => `alias ${alias} ${name}`));
-  return [...files, text('modules.dep', dependencyLines(modules)), text('modules.alias', aliases)];
+  const aliases = loadable.flatMap(({ name, aliases = [] }) => aliases.map((alias) => `alias ${alias} ${name}`));
+  return [
+    ...files,
+    text('modules.dep', dependencyLines(loadable)),
+    text('modules.alias', aliases),
+    text('modules.builtin', builtin),
+  ];
 }
 
 /** modules.dep, one line a module: itself, then everything it needs, also indirectly, the first to load last. */
@@ -47,7 +59,7 @@ export function dependencyLines(modules: readonly GuestModule[]): string[] {
 }
 
 /** The .ko's plain bytes; which compression, the first bytes tell. */
-async function moduleBytes({ name, file }: GuestModule): Promise<Uint8Array> {
+async function moduleBytes(name: string, file: string | Uint8Array): Promise<Uint8Array> {
   const unreadable = (reason: string): LivegraftError =>
     new LivegraftError(guestFileUnreadable({ path: typeof file === 'string' ? file : name, reason }));
   const bytes =

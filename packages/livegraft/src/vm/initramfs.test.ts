@@ -82,6 +82,17 @@ describe('moduleFiles', () => {
   });
 });
 
+describe('modules that are built in', () => {
+  test('have no file, and modprobe finds them in modules.builtin', async () => {
+    const files = await moduleFiles('r', [{ name: 'virtio_pci' }, { name: 'ext4', file: Buffer.from('ELF') }]);
+    const text = (name: string) =>
+      Buffer.from(files.find(({ path }) => path === `lib/modules/r/${name}`)!.data).toString();
+    expect(files.map(({ path }) => path)).not.toContain('lib/modules/r/virtio_pci.ko');
+    expect(text('modules.builtin')).toBe('kernel/virtio_pci.ko\n');
+    expect(text('modules.dep')).toBe('ext4.ko:\n');
+  });
+});
+
 describe('dependencyLines', () => {
   test('names everything needed, the first to load last, as depmod does', () => {
     const none = new Uint8Array(0);

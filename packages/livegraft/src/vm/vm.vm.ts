@@ -134,7 +134,7 @@ describe('a stock kernel', () => {
         { kind: 'load', patch: 'crc16', need: 'may' },
         { kind: 'rmmod', module: 'crc16' },
       ],
-      { bundles: { crc16: crc16!.file } },
+      { bundles: { crc16: crc16!.file! } },
     );
     expect(result.steps.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'passed']);
     expect(text(result.steps[0]!.output)).toMatch(/nothing/);
