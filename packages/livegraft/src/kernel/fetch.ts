@@ -11,6 +11,7 @@ import type { ArchivePackage } from './packages.ts';
 import { type Branch, inParallel } from './parallel.ts';
 import { kernelDir } from './places.ts';
 import { archiveSource, provideToolchain } from './provide-toolchain.ts';
+import { shareSource } from './share.ts';
 import { openKernel, removeKernel, tryOpenKernel, withKernelLock } from './store.ts';
 import { checkToolchain } from './toolchain.ts';
 import type { Kernel } from './types.ts';
@@ -79,6 +80,7 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
   const source = branch(
     part('source', 'Unpack the source', [plan.source], ([deb], to) => unpackSource(deb!, plan.source.name, to, signal)),
   );
+  const shared = branch(source.then(() => shareSource(release, options)));
   const modules = branch(image.then(() => indexKernelModules(release, options)));
   const build = branch(
     Promise.all([image, toolchain, headers, source]).then(([opened, tools]) =>
@@ -86,7 +88,7 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
     ),
   );
 
-  const [opened, index, tools] = await Promise.all([image, modules, toolchain, build]);
+  const [opened, index, tools] = await Promise.all([image, modules, toolchain, build, shared]);
   await complete(
     {
       name: release,
