@@ -18,6 +18,8 @@ const expectation = v.variant('outcome', [
     targetsLater: v.optional(v.boolean(), false),
   }),
   v.strictObject({ outcome: v.literal('refused'), exit: v.number(), codes: v.array(v.string()) }),
+  /** Kernels of the series have nothing that the example could show. */
+  v.strictObject({ outcome: v.literal('absent'), why: v.pipe(v.string(), v.nonEmpty()) }),
 ]);
 
 export interface Example {
