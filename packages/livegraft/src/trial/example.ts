@@ -11,8 +11,9 @@ import type { Script } from './try.ts';
 const expectation = v.variant('outcome', [
   v.strictObject({
     outcome: v.literal('built'),
-    /** What the manifest must say of each replaced function, at least; all of them, in order. */
-    functions: v.array(v.record(v.string(), v.union([v.string(), v.number()]))),
+    /** What the manifest must say of each replaced function, at least; all of them. */
+    functions: v.array(v.objectWithRest({ name: v.string() }, v.union([v.string(), v.number()]))),
+    /** What comes with the patch, without the numbers that the compiler gives to names (`__already_done.5`). */
     added: v.optional(v.array(v.string()), []),
     /** Target modules are loaded after the livepatch. */
     targetsLater: v.optional(v.boolean(), false),
