@@ -1,12 +1,6 @@
 set -e
-# it comes again, and the kernel tests it with the new code
-rmmod chacha_x86_64
-modprobe chacha_x86_64
-grep -A 4 "^driver *: chacha20-simd\$" /proc/crypto | grep -q '^selftest *: passed$'
+# a key that is on
+grep -x "livegraft example: fallback" /sys/module/crc_t10dif/parameters/transform
 # the new code sees the tracepoint off, on, off, and what it calls is what the tracepoint has then
 sh -e /tmp/traced
-dmesg | grep "livegraft example:"
-dmesg | grep -q "livegraft example: cache_entry_update()"
-# keys that are on, and one that is off where the processor has no AVX-512
-has() { if grep -qw "$1" /proc/cpuinfo; then echo 1; else echo 0; fi; }
-dmesg | grep -q "livegraft example: chacha simd $(has ssse3) avx2 $(has avx2) avx512vl $(has avx512vl)"
+dmesg | grep "livegraft example: cache_entry_update()"

@@ -1,7 +1,5 @@
 set -e
 dmesg -c >/dev/null
-rmmod chacha_x86_64
-modprobe chacha_x86_64
-grep -A 4 "^driver *: chacha20-simd\$" /proc/crypto | grep -q '^selftest *: passed$'
+grep -x fallback /sys/module/crc_t10dif/parameters/transform
 sh -e /tmp/traced
 if dmesg | grep "livegraft example:"; then echo "the new code runs without the patch"; exit 1; fi
