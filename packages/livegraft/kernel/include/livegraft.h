@@ -140,9 +140,10 @@ static inline __maybe_unused struct klp_state *livegraft_state(struct klp_object
 /*
  * Whether a static key (DEFINE_STATIC_KEY_TRUE, DEFINE_STATIC_KEY_FALSE) is on, read from its counter instead of by a
  * patched jump: the way to test a key of a module, in the place of static_branch_likely() and static_branch_unlikely().
- * Static calls of modules need nothing: they go through their trampoline. For a tracepoint: __tracepoint_NAME.
+ * Static calls of modules need nothing: they go through their trampoline. For a tracepoint: __tracepoint_NAME; its key is a
+ * struct static_key, or one in a struct static_key_false (4a8840af5f53, "tracepoints: Use new static branch API").
  */
-#define LIVEGRAFT_KEY_ENABLED(static_key) (atomic_read(&(static_key).key.enabled) != 0)
+#define LIVEGRAFT_KEY_ENABLED(which) (atomic_read(&((struct static_key *)&(which).key)->enabled) != 0)
 
 #endif /* __GENKSYMS__ */
 #endif /* LIVEGRAFT_H */

@@ -11,13 +11,16 @@ import type { Script } from './try.ts';
 const expectation = v.variant('outcome', [
   v.strictObject({
     outcome: v.literal('built'),
-    /** What the manifest must say of each replaced function, at least; all of them, in order. */
-    functions: v.array(v.record(v.string(), v.union([v.string(), v.number()]))),
+    /** What the manifest must say of each replaced function, at least; all of them. */
+    functions: v.array(v.objectWithRest({ name: v.string() }, v.union([v.string(), v.number()]))),
+    /** What comes with the patch, without the numbers that the compiler gives to names (`__already_done.5`). */
     added: v.optional(v.array(v.string()), []),
     /** Target modules are loaded after the livepatch. */
     targetsLater: v.optional(v.boolean(), false),
   }),
   v.strictObject({ outcome: v.literal('refused'), exit: v.number(), codes: v.array(v.string()) }),
+  /** Kernels of the series have nothing that the example could show. */
+  v.strictObject({ outcome: v.literal('absent'), why: v.pipe(v.string(), v.nonEmpty()) }),
 ]);
 
 export interface Example {

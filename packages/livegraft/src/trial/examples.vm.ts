@@ -21,10 +21,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(out, { recursive: true, force: true }));
 
+const byName = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+  list.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+
 describe('examples', () => {
-  test.each(names)('%s', async (name) => {
+  test.for(names)('%s', async (name, { skip }) => {
     const kernel = await testKernel();
     const { patch, module, expected, before, after, reverted } = await readExample(root, name, kernel.release);
+    if (expected.outcome === 'absent') return skip(expected.why);
     const building = build({ patches: [patch], kernel, out, name: module, replace: false, progress: silent });
     if (expected.outcome === 'refused') {
       const error = await building.catch((thrown: unknown) => thrown);
@@ -38,9 +42,11 @@ describe('examples', () => {
       return;
     }
     const bundle = await building;
-    expect(bundle.manifest.functions).toMatchObject(expected.functions);
+    // their order, and the numbers in the names of what comes along, are the compiler's
+    expect(byName(bundle.manifest.functions)).toMatchObject(byName(expected.functions));
     expect(bundle.manifest.functions).toHaveLength(expected.functions.length);
-    expect(bundle.manifest.added.map((each) => each.name)).toEqual(expected.added);
+    const added = bundle.manifest.added.map(({ name }) => name.replace(/\.\d+$/, ''));
+    expect(added.sort()).toEqual(expected.added.toSorted());
 
     const { evidence } = await tryBundles({
       kernel,
