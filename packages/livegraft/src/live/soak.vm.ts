@@ -9,7 +9,7 @@ import { testKernel } from '../testing/test-kernel.ts';
 
 const kernel = await testKernel();
 const soak = fileURLToPath(new URL('../../../../bench/host/soak.mjs', import.meta.url));
-const cycles = 8;
+const cycles = 4;
 
 interface Result {
   readonly cycles: number;
