@@ -9,7 +9,7 @@ import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { disable, enable } from './commands/enable.ts';
 import { journal } from './commands/journal.ts';
-import { kernelAdd, kernelFetch, kernelList, kernelRemove, kernelShow } from './commands/kernel.ts';
+import { kernelAdd, kernelBank, kernelFetch, kernelList, kernelRemove, kernelShow } from './commands/kernel.ts';
 import { load } from './commands/load.ts';
 import { metrics } from './commands/metrics.ts';
 import { quarantine } from './commands/quarantine.ts';
@@ -25,7 +25,14 @@ import { watch } from './commands/watch.ts';
 import type { Context } from './context.ts';
 
 const kernel = buildRouteMap<string, Context>({
-  routes: { fetch: kernelFetch, add: kernelAdd, list: kernelList, show: kernelShow, remove: kernelRemove },
+  routes: {
+    fetch: kernelFetch,
+    add: kernelAdd,
+    list: kernelList,
+    show: kernelShow,
+    bank: kernelBank,
+    remove: kernelRemove,
+  },
   docs: {
     brief: 'Kernels to build for: fetch, add, list, show, remove',
     fullDescription:

@@ -159,6 +159,30 @@ export const toolchainNotHere: Maker<ToolchainGone> = define<ToolchainGone>('too
   hint: 'livegraft kernel fetch RELEASE brings it back',
 });
 
+type BankProblem = { path: string; problem: string };
+export const bankUnreadable: Maker<BankProblem> = define<BankProblem>('bank-unreadable', {
+  place: ({ path }) => path,
+  message: ({ problem }) => `This bank cannot be read: ${problem}`,
+  hint: 'give the folder or the .tar that `livegraft kernel bank` made',
+});
+type Lack = { path: string; what: string; has: string };
+export const bankLacks: Maker<Lack> = define<Lack>('bank-lacks', {
+  place: ({ path }) => path,
+  message: ({ what, has }) => `This bank does not have ${what}; it was made for ${has}`,
+  hint: 'make a bank for it where the archive can be reached: livegraft kernel bank RELEASE --output DIR',
+});
+type Damage = { path: string; file: string; found: string; expected: string };
+export const bankDamaged: Maker<Damage> = define<Damage>('bank-damaged', {
+  place: ({ path }) => path,
+  message: ({ file, found, expected }) => `${file} in this bank has the sha256 ${found}; its manifest says ${expected}`,
+  hint: 'copy the bank again from where it was made',
+});
+export const bankExists: Maker<{ path: string }> = define<{ path: string }>('bank-exists', {
+  place: ({ path }) => path,
+  message: () => 'There is something of that name already; a bank is made at once and never changed',
+  hint: 'choose another name; one bank can hold several kernels',
+});
+
 type BuildTools = { missing: readonly string[]; packages: readonly string[] };
 export const buildToolsMissing: Maker<BuildTools> = define<BuildTools>('build-tools-missing', {
   exit: Exit.failed,

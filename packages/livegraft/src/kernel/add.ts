@@ -7,8 +7,9 @@ import { removeFolderWhole } from '../support/files.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
 import type { Options } from './options.ts';
 import { kernelDir } from './places.ts';
-import { archiveSource, provideToolchain } from './provide-toolchain.ts';
+import { provideToolchain } from './provide-toolchain.ts';
 import { openKernel, tryOpenKernel, withKernelLock } from './store.ts';
+import { archiveSupply } from './supply.ts';
 import type { Kernel } from './types.ts';
 
 export interface KernelFiles {
@@ -37,7 +38,7 @@ export async function addKernel(files: KernelFiles, options: Options): Promise<K
       await options.progress.step('Copy the files', () => copyFiles(files, dir));
       const image = await openImage(name, options);
       const modules = files.modules === undefined ? undefined : await indexKernelModules(name, options);
-      const tools = await provideToolchain(image.banner, archiveSource(undefined, options), options);
+      const tools = await provideToolchain(image.banner, archiveSupply(options), undefined, options);
       await buildTree(name, image, tools, options);
       await complete(
         { name, origin: { kind: 'files' }, image, tools, ...(modules === undefined ? {} : { modules }) },

@@ -2,15 +2,14 @@
  * Debian's archive through the system's apt, with lists and state of our own: no root, nothing installed, nothing of the system changed.
  * The system's sources, keys and proxy settings are used as they are (apt.conf(5), sources.list(5)).
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { archiveUnreachable, packageGone } from '../diagnostics/kernel.ts';
 import { run, tryRun } from '../support/exec.ts';
-import { makeFolderWhole, removeFolderWhole, sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
+import { sweep, withTemporaryFolder, writeFileWhole } from '../support/files.ts';
 import { withLock } from '../support/lock.ts';
+import { debPath, keep, notHere, sizeOfAll } from './debs.ts';
 import { lockOptions, type Options, withSignal } from './options.ts';
 import { type ArchivePackage, parsePackages } from './packages.ts';
 import { aptDir, debsDir, lockFile } from './places.ts';
@@ -99,9 +98,8 @@ export async function downloadAll(
   received: (bytes: number) => void,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  const whole = await Promise.all(wanted.map((each) => isWhole(debPath(each), each, signal)));
-  const missing = wanted.filter((_, i) => !whole[i]);
-  let here = sizeOfAll(wanted.filter((_, i) => whole[i]));
+  const missing = await notHere(wanted, signal);
+  let here = sizeOfAll(wanted) - sizeOfAll(missing);
   if (missing.length > 0) await sweep(debsDir());
   for (const shelf of new Set(missing.map((each) => each.shelf))) {
     const some = missing.filter((each) => each.shelf === shelf);
@@ -131,8 +129,7 @@ async function fromArchive(
       // apt writes characters such as ~ and : of the version in another way than the archive's file name
       const deb = debs.find((name) => name.startsWith(`${each.name}_`) && name.endsWith('.deb'));
       if (deb === undefined) throw new Error(`apt-get download left no .deb of ${each.name}`);
-      await removeFolderWhole(dirname(debPath(each))).catch(() => undefined);
-      await makeFolderWhole(dirname(debPath(each)), (place) => rename(join(folder, deb), join(place, each.file)));
+      await keep(each, join(folder, deb));
     }
   });
 }
@@ -160,24 +157,8 @@ async function aptDownload(
   await run('apt-get', words, how);
 }
 
-/** Whether a package lies whole among our downloads (by name and size; `download` checks its hash). */
-export async function isKept(wanted: ArchivePackage): Promise<boolean> {
-  return (await stat(debPath(wanted)).catch(() => undefined))?.size === wanted.size;
-}
-
 function stampOf(shelf: string | undefined): string {
   return join(aptDir(shelf), 'refreshed');
-}
-
-function debPath({ file }: ArchivePackage): string {
-  return join(debsDir(), file.replace(/\.deb$/, ''), file);
-}
-
-async function isWhole(path: string, { size, sha256 }: ArchivePackage, signal?: AbortSignal): Promise<boolean> {
-  if ((await stat(path).catch(() => undefined))?.size !== size) return false;
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, withSignal({}, { signal }))) hash.update(chunk as Uint8Array);
-  return hash.digest('hex') === sha256;
 }
 
 /** apt reads this after its own configuration, so `#clear` takes out the hooks that would touch the system. */
@@ -244,8 +225,4 @@ async function sizeOf(folder: string): Promise<number> {
   for (const name of await readdir(folder).catch(() => []))
     size += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
   return size;
-}
-
-function sizeOfAll(packages: readonly ArchivePackage[]): number {
-  return packages.reduce((sum, { size }) => sum + size, 0);
 }

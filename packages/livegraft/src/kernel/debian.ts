@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { kernelFileUnreadable, kernelPartsGone, kernelUnknown } from '../diagnostics/kernel.ts';
 import { writeFileWhole } from '../support/files.ts';
-import { archivePackages, isKept, type ListOptions, listsAge } from './apt.ts';
+import { archivePackages, type ListOptions, listsAge, packagesNamed } from './apt.ts';
+import { isKept } from './debs.ts';
 import { nearest } from './nearest.ts';
 import type { Options } from './options.ts';
 import { type ArchivePackage, compareVersions } from './packages.ts';
@@ -28,7 +29,7 @@ export interface AvailableKernel {
   readonly version: string;
   /** Names of the packages that are gone from the archive; empty when the kernel can be fetched. */
   readonly missing: readonly string[];
-  /** The package of the compiler that the headers ask for: `gcc-14`; absent when they are gone. */
+  /** The compiler that the headers ask for, and its newest version in the archive: `gcc-14 14.2.0-19`; absent when they are gone. */
   readonly compiler?: string;
   /** The shelf that it lies on (`shelves.ts`); absent: the system's own sources. */
   readonly shelf?: string;
@@ -40,6 +41,7 @@ export async function listAvailable(options: Options & { readonly all?: boolean 
   const shelves = options.all === true ? SHELVES.map(({ name }) => name) : [];
   const others = await Promise.all(shelves.map((shelf) => archivePackages({ ...options, shelf })));
   const found = new Map<string, Choice>();
+  const compilers = await compilersOf([undefined, ...shelves], [system, ...others].flat(), options);
   for (const packages of [system, ...others]) {
     for (const choice of releasesOf(packages).flatMap((release) => choose(packages, release))) {
       const key = `${choice.offer.release} ${choice.offer.version}`;
@@ -47,8 +49,40 @@ export async function listAvailable(options: Options & { readonly all?: boolean 
     }
   }
   return [...found.values()]
-    .map(({ offer }) => offer)
+    .map(({ offer }) => withCompiler(offer, compilers))
     .sort((a, b) => compareVersions(a.release, b.release) || compareVersions(a.version, b.version));
+}
+
+/** The newest version of each compiler that headers ask for, on whatever shelf. */
+async function compilersOf(
+  shelves: readonly (string | undefined)[],
+  packages: readonly ArchivePackage[],
+  options: Options,
+): Promise<Map<string, string>> {
+  const names = [...new Set(packages.flatMap((each) => compilerOf(each) ?? []))];
+  const newest = new Map<string, string>();
+  for (const shelf of shelves) {
+    for (const { name, version } of await packagesNamed(names, shelf === undefined ? options : { ...options, shelf })) {
+      const known = newest.get(name);
+      if (known === undefined || compareVersions(known, version) < 0) newest.set(name, version);
+    }
+  }
+  return newest;
+}
+
+/** Only the image tells the exact version that is needed: that the archive has the compiler at all is what can be said before it is unpacked. */
+function withCompiler(offer: AvailableKernel, newest: ReadonlyMap<string, string>): AvailableKernel {
+  const { compiler } = offer;
+  if (compiler === undefined) return offer;
+  const version = newest.get(compiler);
+  return version === undefined
+    ? { ...offer, missing: [...offer.missing, compiler] }
+    : { ...offer, compiler: `${compiler} ${version}` };
+}
+
+/** linux-compiler-gcc-12-x86, gcc-14, gcc-16-for-host: what the headers of a kernel ask for. */
+function compilerOf({ name, depends }: ArchivePackage): string | undefined {
+  return name.startsWith('linux-headers-') ? /\bgcc-\d+\b/.exec(depends)?.[0] : undefined;
 }
 
 /**
@@ -134,8 +168,7 @@ export function choose(packages: readonly ArchivePackage[], release: string): Ch
       const headers = find(`linux-headers-${release}`, version);
       const featureset = /linux-headers-\S+-common-(\w+)/.exec(headers?.depends ?? '')?.[1];
       if (featureset !== undefined) missing.push(`${sourceName} with the ${featureset} patches`);
-      // linux-compiler-gcc-12-x86, gcc-14, gcc-16-for-host
-      const compiler = /\bgcc-\d+\b/.exec(headers?.depends ?? '')?.[0];
+      const compiler = headers && compilerOf(headers);
       const plan =
         missing.length > 0
           ? undefined

@@ -3,16 +3,18 @@ import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolderWhole, removeFolderWhole, writeFileWhole } from '../support/files.ts';
-import { download } from './apt.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
-import { type DebianKernel, packagesOf, planDebian, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
+import { type DebianKernel, packagesOf, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
+import { sizeOfAll } from './debs.ts';
 import type { Options } from './options.ts';
 import type { ArchivePackage } from './packages.ts';
 import { type Branch, inParallel } from './parallel.ts';
 import { kernelDir } from './places.ts';
-import { archiveSource, provideToolchain } from './provide-toolchain.ts';
+
+import { provideToolchain } from './provide-toolchain.ts';
 import { shareSource } from './share.ts';
 import { openKernel, removeKernel, tryOpenKernel, withKernelLock } from './store.ts';
+import { archiveSupply, type Supply } from './supply.ts';
 import { checkToolchain } from './toolchain.ts';
 import type { Kernel } from './types.ts';
 
@@ -20,16 +22,20 @@ import type { Kernel } from './types.ts';
  * Fetches a release by name (`6.1.0-55-amd64`), or returns it at once when it is here. Another run on the same kernel is waited for.
  * Throws what `planDebian`, `provideToolchain`, `prepareBuild` and `establishFacts` throw.
  */
-export async function fetchKernel(release: string, options: Options): Promise<Kernel> {
+export async function fetchKernel(
+  release: string,
+  options: Options,
+  supply: Supply = archiveSupply(options),
+): Promise<Kernel> {
   const present = await tryOpenKernel(release);
-  if (present !== undefined) return restoreToolchain(present, options);
+  if (present !== undefined) return restoreToolchain(present, supply, options);
   return withKernelLock(release, options, async () => {
     const made = await tryOpenKernel(release);
     if (made !== undefined) return made;
-    const plan = await planDebian(release, options);
+    const plan = await supply.kernel(release);
     await startOver(plan);
     try {
-      await inParallel(options, (shared, branch) => fetchParts(plan, shared, branch));
+      await inParallel(options, (shared, branch) => fetchParts(plan, supply, shared, branch));
     } catch (error) {
       await removeFolderWhole(kernelDir(release)).catch(() => undefined);
       throw error;
@@ -39,21 +45,21 @@ export async function fetchKernel(release: string, options: Options): Promise<Ke
 }
 
 /** Brings a toolchain out of packages back when it was removed from the cache. */
-async function restoreToolchain(kernel: Kernel, options: Options): Promise<Kernel> {
+async function restoreToolchain(kernel: Kernel, supply: Supply, options: Options): Promise<Kernel> {
   const { facts } = kernel;
   if (facts.toolchain === undefined) return kernel;
   const there = await checkToolchain(facts, options.signal).catch((error: unknown) => error);
   if (!(there instanceof LivegraftError)) return kernel;
-  const { toolchain } = await provideToolchain(facts, archiveSource(undefined, options), options);
+  const { toolchain } = await provideToolchain(facts, supply, undefined, options);
   if (toolchain === facts.toolchain) return kernel;
   await removeKernel(kernel.name, options);
-  return fetchKernel(kernel.name, options);
+  return fetchKernel(kernel.name, options, supply);
 }
 
-async function fetchParts(plan: DebianKernel, options: Options, branch: Branch): Promise<void> {
+async function fetchParts(plan: DebianKernel, supply: Supply, options: Options, branch: Branch): Promise<void> {
   const { release, version } = plan;
   const dir = kernelDir(release);
-  const get = downloads(plan, options);
+  const get = downloads(plan, supply, options);
   const { progress, signal } = options;
   const part = (
     name: string,
@@ -71,9 +77,7 @@ async function fetchParts(plan: DebianKernel, options: Options, branch: Branch):
       unpackImage(debs, release, to, signal),
     ).then(() => openImage(release, options)),
   );
-  const toolchain = branch(
-    image.then(({ banner }) => provideToolchain(banner, archiveSource(plan.headers.shelf, options), options)),
-  );
+  const toolchain = branch(image.then(({ banner }) => provideToolchain(banner, supply, plan.headers.shelf, options)));
   const headers = branch(
     part('headers', 'Unpack the headers', [plan.headers], ([deb], to) => unpackHeaders(deb!, release, to, signal)),
   );
@@ -118,20 +122,21 @@ async function inPlace(path: string, fill: (folder: string) => Promise<void>): P
 }
 
 /** Downloads as they are asked for, with one common count of what has come in. */
-function downloads(plan: DebianKernel, { progress, signal }: Options): (wanted: ArchivePackage) => Promise<string> {
-  const total = packagesOf(plan).reduce((sum, { size }) => sum + size, 0);
+function downloads(
+  plan: DebianKernel,
+  supply: Supply,
+  { progress }: Options,
+): (wanted: ArchivePackage) => Promise<string> {
+  const total = sizeOfAll(packagesOf(plan));
   const received = new Map<string, number>();
   const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
   return (wanted) =>
-    progress.step(`Download ${wanted.name} ${wanted.version}`, (own) =>
-      download(
-        wanted,
-        (bytes) => {
-          received.set(wanted.file, bytes);
-          const sum = [...received.values()].reduce((a, b) => a + b, 0);
-          own.detail(`${mega(sum)} of ${mega(total)} MB`);
-        },
-        signal,
-      ),
-    );
+    progress.step(`${supply.verb} ${wanted.name} ${wanted.version}`, async (own) => {
+      const [path] = await supply.get([wanted], (bytes) => {
+        received.set(wanted.file, bytes);
+        const sum = [...received.values()].reduce((a, b) => a + b, 0);
+        own.detail(`${mega(sum)} of ${mega(total)} MB`);
+      });
+      return path!;
+    });
 }

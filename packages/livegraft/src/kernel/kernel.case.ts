@@ -11,11 +11,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Progress, silent } from '../support/progress.ts';
 import { compileProgram } from '../testing/program.ts';
 import { addKernel } from './add.ts';
+import { makeBank } from './bank.ts';
+import { bankSupply } from './bank-supply.ts';
 import { listAvailable } from './debian.ts';
 import { fetchKernel } from './fetch.ts';
 import { type KernelImage, readImage } from './image.ts';
 import { readBuiltins, readModule, readModuleIndex, resolveModules } from './modules.ts';
 import { listKernels, openKernel, removeKernel } from './store.ts';
+import { keptToolchain, type Toolchain, toolchainOf } from './toolchain.ts';
+import { makeToolchain } from './toolchain-folder.ts';
 import type { Kernel } from './types.ts';
 
 const PREFERRED = '6.1.0-55-amd64';
@@ -162,6 +166,30 @@ describe('modules', () => {
     expect(names.toSorted()).toEqual(['crc16', 'crc32c_generic', 'ext4', 'jbd2', 'mbcache']);
     expect(names.at(-1)).toBe('ext4');
     expect((await readModule(kernel, 'ext4')).subarray(0, 4)).toEqual(Buffer.from('\x7fELF'));
+  });
+});
+
+describe('a bank', () => {
+  test('has the kernel and its compiler, which out of packages compiles the same as the one of this machine', async () => {
+    const bank = join(cache, 'bank');
+    const { manifest } = await makeBank([release], bank, options);
+    expect(await readdir(join(bank, 'debs'))).toHaveLength(new Set(manifest.kernels[0]!.toolchain).size + 3);
+    await expect(makeBank([release], bank, options)).rejects.toMatchObject({ code: 'bank-exists' });
+    const supply = await bankSupply(bank, options);
+    const { compiler, linker } = kernel.facts;
+    const packages = await supply.toolchain({ compiler, linker }, undefined);
+    const toolchain = await makeToolchain({ compiler, linker }, packages, await supply.get(packages, () => undefined));
+    expect(await keptToolchain({ compiler, linker })).toBe(toolchain);
+    const source = join(cache, 'probe.c');
+    await writeFile(source, 'int f(int *p, int n) { int s = 0; while (n--) s += p[n] * 3; return s; }\n');
+    const compile = ({ cc, ld }: Toolchain, name: string): Promise<Buffer> => {
+      const [object, linked] = [join(cache, `${name}.o`), join(cache, `${name}-linked.o`)];
+      execFileSync(cc, ['-O2', '-c', source, '-o', object]);
+      execFileSync(ld, ['-r', object, '-o', linked]);
+      return readFile(linked);
+    };
+    const own = await compile(toolchainOf({ compiler }), 'own');
+    expect((await compile(toolchainOf({ compiler, toolchain }), 'packages')).equals(own)).toBe(true);
   });
 });
 

@@ -1,4 +1,5 @@
 /** Branches of work side by side: when one fails the others are ended, and have ended, before the error goes on. */
+import { setMaxListeners } from 'node:events';
 import type { Options } from './options.ts';
 
 /** Makes a promise one of the branches. */
@@ -11,6 +12,8 @@ export async function inParallel<T>(
 ): Promise<T> {
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
+  // every download and program of every branch listens
+  setMaxListeners(0, signal);
   const branches: Promise<unknown>[] = [];
   let first: { readonly error: unknown } | undefined;
   const branch: Branch = (promise) => {

@@ -1,35 +1,22 @@
 /** Gets a kernel's compiler and linker: the machine's own, else one that is in the cache for another kernel, else out of packages. */
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { withLock } from '../support/lock.ts';
-import { downloadAll } from './apt.ts';
 import { lockOptions, type Options } from './options.ts';
-import type { ArchivePackage } from './packages.ts';
 import { lockFile } from './places.ts';
+import type { Supply } from './supply.ts';
 import { checkToolchain, keptToolchain, type Recorded, type Wanted } from './toolchain.ts';
 import { makeToolchain } from './toolchain-folder.ts';
-import { isPackaged, planToolchain } from './toolchain-packages.ts';
-
-/** Where a toolchain's packages come from: how to find them, and how to get them. */
-export interface PackageSource {
-  readonly plan: (wanted: Wanted) => Promise<readonly ArchivePackage[]>;
-  readonly get: (wanted: readonly ArchivePackage[], received: (bytes: number) => void) => Promise<readonly string[]>;
-}
-
-/** The archive, beginning with the shelf that the kernel lies on. */
-export function archiveSource(shelf: string | undefined, options: Options): PackageSource {
-  return {
-    plan: (wanted) => planToolchain(wanted, shelf, options),
-    get: (wanted, received) => downloadAll(wanted, received, options.signal),
-  };
-}
+import { isPackaged } from './toolchain-packages.ts';
 
 /**
+ * @param shelf the one that the kernel lies on
  * @returns what `kernel.json` keeps of it: nothing for the machine's own
  * @throws LivegraftError what `checkToolchain` throws where no package can help; else `tool-gone`, `dependency-gone`, `toolchain-differs` (exit 5)
  */
 export async function provideToolchain(
   { compiler, linker }: Wanted,
-  source: PackageSource,
+  supply: Supply,
+  shelf: string | undefined,
   options: Options,
 ): Promise<Recorded> {
   const wanted = { compiler, linker };
@@ -39,11 +26,13 @@ export async function provideToolchain(
   return withLock(lockFile('toolchains'), lockOptions('the toolchains', options), async () => {
     const kept = await keptToolchain(wanted);
     if (kept !== undefined) return { ...wanted, toolchain: kept };
-    const packages = await options.progress.step(`Find the packages of ${compiler}`, () => source.plan(wanted));
+    const packages = await options.progress.step(`Find the packages of ${compiler}`, () =>
+      supply.toolchain(wanted, shelf),
+    );
     const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
     const total = mega(packages.reduce((sum, { size }) => sum + size, 0));
-    const debs = await options.progress.step(`Download ${compiler} and what it needs`, (own) =>
-      source.get(packages, (bytes) => own.detail(`${mega(bytes)} of ${total} MB`)),
+    const debs = await options.progress.step(`${supply.verb} ${compiler} and what it needs`, (own) =>
+      supply.get(packages, (bytes) => own.detail(`${mega(bytes)} of ${total} MB`)),
     );
     const toolchain = await options.progress.step(`Unpack and check ${compiler}`, () =>
       makeToolchain(wanted, packages, debs, options.signal),

@@ -56,7 +56,7 @@ export async function makeToolchain(
       schema: 1,
       compiler: wanted.compiler,
       linker: wanted.linker,
-      packages: packages.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
+      packages,
     };
     await writeFile(join(folder, 'toolchain.json'), `${JSON.stringify(record, null, 2)}\n`);
   });

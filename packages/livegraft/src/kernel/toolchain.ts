@@ -11,6 +11,7 @@ import {
 } from '../diagnostics/kernel.ts';
 import { programMissing } from '../diagnostics/support.ts';
 import { tryRun } from '../support/exec.ts';
+import type { ArchivePackage } from './packages.ts';
 import { toolchainsDir } from './places.ts';
 
 export interface Toolchain {
@@ -39,7 +40,7 @@ export interface Recorded extends Wanted {
 /** `toolchain.json` in a toolchain's folder, written before the folder appears. */
 export interface ToolchainRecord extends Wanted {
   readonly schema: 1;
-  readonly packages: readonly { readonly name: string; readonly version: string; readonly sha256: string }[];
+  readonly packages: readonly ArchivePackage[];
 }
 
 /** Which programs a kernel needs. Only names and paths: whether they are there, `checkToolchain` says. */
@@ -94,6 +95,11 @@ export async function keptToolchain({ compiler, linker }: Wanted): Promise<strin
     if (record?.compiler === compiler && record.linker === linker) return id;
   }
   return undefined;
+}
+
+/** What a toolchain in the cache is made of. */
+export async function toolchainPackages(id: string): Promise<readonly ArchivePackage[] | undefined> {
+  return (await readRecord(id))?.packages;
 }
 
 async function readRecord(id: string): Promise<ToolchainRecord | undefined> {

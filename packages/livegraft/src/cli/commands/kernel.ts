@@ -10,20 +10,38 @@ const release = {
   parameters: [{ brief: 'A release: what uname -r prints', parse: String, placeholder: 'RELEASE' }],
 } as const;
 
-export const kernelFetch = buildCommand<CommonFlags, [string], Context>({
+interface FetchFlags extends CommonFlags {
+  readonly bank?: string;
+}
+
+export const kernelFetch = buildCommand<FetchFlags, [string], Context>({
   docs: {
     brief: 'Fetch a kernel from the distribution: image, headers, modules and the source of exactly that version',
     fullDescription:
-      'Downloads the packages into the cache through apt, with package lists of its own; nothing is installed, no root is needed. Prepares the build tree for single files.\n\nExample: livegraft kernel fetch 6.1.0-55-amd64',
+      'Downloads the packages into the cache through apt, with package lists of its own; nothing is installed, no root is needed. Prepares the build tree for single files. When this machine does not have the compiler that the kernel was built with, that is unpacked into the cache too.\n\nExample: livegraft kernel fetch 6.1.0-55-amd64\n         livegraft kernel fetch 6.12.117+deb13-amd64 --bank /media/bank.tar',
   },
-  parameters: { flags: commonFlags, positional: release },
-  async func(flags, name) {
+  parameters: {
+    flags: {
+      ...commonFlags,
+      bank: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        brief: 'Take everything from what `kernel bank` made, without any network',
+        placeholder: 'DIR|FILE',
+      },
+    },
+    positional: release,
+  },
+  async func({ bank, ...flags }, name) {
     await perform(this, 'kernel fetch', flags, async ({ progress, signal, print }) => {
       const { fetchKernel } = await import('../../kernel/fetch.ts');
       const { tryOpenKernel } = await import('../../kernel/store.ts');
       const { readyForBuilds } = await import('../../kbuild/ready.ts');
       const present = await tryOpenKernel(name);
-      const kernel = await fetchKernel(name, { progress, signal });
+      const { bankSupply } = await import('../../kernel/bank-supply.ts');
+      const options = { progress, signal };
+      const kernel = await fetchKernel(name, options, bank === undefined ? undefined : await bankSupply(bank, options));
       await readyForBuilds(kernel, { progress, signal });
       print(`${kernel.name} is ${present === undefined ? 'ready' : 'already here'}: ${kernel.dir}`);
       return { result: { facts: kernel.facts, paths: kernel.paths } };
@@ -179,6 +197,39 @@ export const kernelShow = buildCommand<CommonFlags, [string], Context>({
             .join('\n'),
         );
       return { result: known };
+    });
+  },
+});
+
+interface BankFlags extends CommonFlags {
+  readonly output: string;
+}
+
+export const kernelBank = buildCommand<BankFlags, string[], Context>({
+  docs: {
+    brief: 'Store all that later builds of kernels will need, their compilers included',
+    fullDescription:
+      'Archives forget: sources and headers of older kernels, and compilers, go away while the kernels still run somewhere. A bank holds the packages themselves, each once, with their hashes. `kernel fetch --bank` builds from it without any network.\n\nExample: livegraft kernel bank 6.1.0-55-amd64 6.12.117+deb13-amd64 --output bank.tar',
+  },
+  parameters: {
+    flags: {
+      ...commonFlags,
+      output: path('The folder to make; an archive when it ends in .tar', 'DIR|FILE'),
+    },
+    positional: {
+      kind: 'array',
+      minimum: 1,
+      parameter: { brief: 'A release: what uname -r prints', parse: String, placeholder: 'RELEASE' },
+    },
+  },
+  async func({ output, ...flags }, ...releases) {
+    await perform(this, 'kernel bank', flags, async ({ progress, signal, print }) => {
+      const { makeBank } = await import('../../kernel/bank.ts');
+      const bank = await makeBank(releases, output, { progress, signal });
+      for (const { release: name, version, compiler, linker } of bank.manifest.kernels)
+        print(`${name} ${version}, ${compiler}, ${linker}`);
+      print(`${plural(bank.packages, 'package')}, ${formatBytes(bank.size)}: ${bank.path}`);
+      return { result: bank };
     });
   },
 });
