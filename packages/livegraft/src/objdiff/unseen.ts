@@ -9,7 +9,7 @@ import { type Comparison, mask, type Side } from './compare.ts';
 import type { FunctionVerdict } from './diff.ts';
 import { isContentOnly } from './names.ts';
 import { within } from './relocations.ts';
-import { roleOf } from './sections.ts';
+import { isSanitizerData, roleOf } from './sections.ts';
 
 /** What is used while the kernel or module starts, and is gone then. */
 export function onceFindings(
@@ -55,8 +55,9 @@ export function unnamedFindings(unit: string, original: Side, patched: Side, com
     for (const { target } of object.references(atom))
       if (target.kind === 'atom' && target.atom !== atom) reached.add(target.atom);
   }
+  // what a check of UBSAN would have reported stays there when the compiler finds the check superfluous
   return other
-    .filter((atom) => !reached.has(atom))
+    .filter((atom) => !reached.has(atom) && !isSanitizerData(atom.section))
     .map((atom) => say.unnamedChanged({ unit, section: atom.section.name, start: atom.start, size: atom.size }));
 }
 
