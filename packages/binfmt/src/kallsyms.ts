@@ -44,19 +44,23 @@ export interface KernelSymbol {
  */
 export function readKallsyms(rodata: Uint8Array, address: bigint, anchors: readonly Anchor[]): KernelSymbols {
   const layout = findNames(rodata);
-  const addresses = readAddresses(rodata, address, layout, anchors);
+  const { addresses, reading } = readAddresses(rodata, address, layout, anchors);
   return new KernelSymbols(
     layout.names.map((text, index) => ({ index, address: addresses[index]!, type: text[0]!, name: text.slice(1) })),
+    reading,
   );
 }
 
 /** Symbols of a kernel, in kallsyms order: by rising address. */
 export class KernelSymbols {
   readonly all: readonly KernelSymbol[];
+  /** How the table stores addresses, in words. */
+  readonly addressing: string;
   #byName: Map<string, KernelSymbol[]> | undefined;
 
-  constructor(all: readonly KernelSymbol[]) {
+  constructor(all: readonly KernelSymbol[], addressing: string) {
     this.all = all;
+    this.addressing = addressing;
   }
 
   /** Every symbol of that name, in kallsyms order: the n-th of them has sympos n. */

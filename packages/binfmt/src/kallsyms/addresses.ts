@@ -9,9 +9,10 @@ export interface Anchor {
   readonly address: bigint;
 }
 
-interface Candidate {
-  /** For messages. */
+export interface Addresses {
+  /** How they are stored, in words. */
   readonly reading: string;
+  /** Of each symbol. */
   readonly addresses: BigUint64Array;
 }
 
@@ -21,13 +22,13 @@ interface Candidate {
  */
 const ANCHORS_NEEDED = 3;
 
-/** Address of each symbol. Throws FormatError `kallsyms-addresses` or `kallsyms-ambiguous`. */
+/** Throws FormatError `kallsyms-addresses` or `kallsyms-ambiguous`. */
 export function readAddresses(
   rodata: Uint8Array,
   sectionAddress: bigint,
   layout: NamesLayout,
   anchors: readonly Anchor[],
-): BigUint64Array {
+): Addresses {
   const places = placesOf(layout.names, anchors);
   if (places.length < ANCHORS_NEEDED) {
     throw new FormatError(
@@ -55,7 +56,7 @@ export function readAddresses(
       layout.countAt,
     );
   }
-  return first.addresses;
+  return first;
 }
 
 /** Where the anchors are in the table; an address of theirs need fit only one of several symbols of that name. */
@@ -71,10 +72,10 @@ function candidates(
   rodata: Uint8Array,
   sectionAddress: bigint,
   { names, countAt, tokensEnd }: NamesLayout,
-): Candidate[] {
+): Addresses[] {
   const reader = new ByteReader(rodata, 'kallsyms');
   const count = names.length;
-  const found: Candidate[] = [];
+  const found: Addresses[] = [];
   const add = (reading: string, at: number, size: number, address: (entry: number) => bigint): void => {
     if (at < 0 || at + count * size > rodata.length) return;
     found.push({ reading, addresses: BigUint64Array.from({ length: count }, (_, i) => address(at + i * size)) });

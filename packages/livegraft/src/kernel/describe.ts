@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { readImage } from './image.ts';
 import { readModuleIndex } from './modules.ts';
+import { type KernelProfile, readProfile } from './profile.ts';
 import type { Kernel, KernelPaths } from './types.ts';
 
 export interface KernelDescription {
@@ -28,6 +29,7 @@ export interface KernelDescription {
   readonly livepatch: readonly { readonly option: string; readonly value: string }[];
   /** The livepatch core clears relocations when a patched module goes (since 6.3), so that it can be loaded again. */
   readonly coreClears: boolean;
+  readonly profile: KernelProfile;
   readonly paths: KernelPaths;
 }
 
@@ -38,6 +40,8 @@ const options = [
   'MODVERSIONS',
   'MODULE_SIG_FORCE',
   'X86_KERNEL_IBT',
+  'RUST',
+  'UBSAN',
 ];
 
 export async function describeKernel(kernel: Kernel): Promise<KernelDescription> {
@@ -76,6 +80,7 @@ export async function describeKernel(kernel: Kernel): Promise<KernelDescription>
       value: new RegExp(`^CONFIG_${option}=(.*)$`, 'm').exec(config)?.[1] ?? 'n',
     })),
     coreClears: image.symbols.named('clear_relocate_add').length > 0,
+    profile: await readProfile(kernel, image, modules),
     paths: kernel.paths,
   };
 }

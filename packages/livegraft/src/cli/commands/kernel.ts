@@ -173,6 +173,7 @@ export const kernelShow = buildCommand<CommonFlags, [string], Context>({
         ['linker', known.linker],
         ['vermagic', known.vermagic],
         ['config', `sha256 ${known.configHash}`],
+        ['image', `${known.profile.imageCompression}; kallsyms: ${known.profile.kallsyms}`],
         ['symbols', `${known.symbols.count} in kallsyms, ${known.symbols.ambiguousNames} names more than once`],
         ['code', `${formatBytes(known.textSize)} of .text, ${known.ftraceEntries} functions that ftrace can hook`],
         ['types', known.types === 0 ? 'no BTF' : `${known.types} in BTF`],
@@ -181,8 +182,13 @@ export const kernelShow = buildCommand<CommonFlags, [string], Context>({
           'modules',
           known.modules === 0
             ? 'none'
-            : `${plural(known.modules, 'module')}, ${known.modulesWithBuildId} with a build-id`,
+            : `${plural(known.modules, 'module')}, ${known.modulesWithBuildId} with a build-id, compression: ${known.profile.moduleCompression.join(', ')}`,
         ],
+        [
+          'entries',
+          `${known.profile.paddedFunctions} functions with padding before them, ${known.profile.sealedLandingPads} landing pads sealed at boot`,
+        ],
+        ['objtool', known.profile.objtool === 'link' ? 'runs on what is linked' : 'runs on each unit'],
         ['livepatch', known.livepatch.map(({ option, value }) => `${option}=${value}`).join(' ')],
         [
           'reload of patched modules',
