@@ -23,6 +23,10 @@ test('fold keeps long words whole', () => {
   expect(fold('Bundle /a/very/long/path/name here', 12)).toBe('Bundle\n    /a/very/long/path/name\n    here');
 });
 
+test('fold gives up a column that a word does not fit in', () => {
+  expect(fold('aa/a///  ///aa///aaa/', 20)).toBe('aa/a///\n    ///aa///aaa/');
+});
+
 test('fold loses nothing but spaces, and no line is wider than it must be', () => {
   const word = fc.stringMatching(/^[a-z/]{1,12}$/);
   fc.assert(

@@ -56,7 +56,15 @@ export function fold(line: string, width: number): string {
   const start = plain.search(/\S|$/);
   const column = [...plain.matchAll(/\S {2,}(?=\S)/g)].at(-1);
   const last = column === undefined ? start : column.index + column[0].length;
-  const hang = last > start && last <= width / 2 ? last : Math.min(start + 4, width >> 1);
+  // a column that its own words do not fit in is none
+  const longest = Math.max(
+    ...plain
+      .slice(last)
+      .split(/ +/)
+      .map((word) => word.length),
+  );
+  const isColumn = last > start && last <= width / 2 && last + longest <= width;
+  const hang = isColumn ? last : Math.min(start + 4, width >> 1);
   let [text, at, spaces] = ['', 0, ''];
   for (const token of tokens) {
     if (isColour(token)) text += token;
