@@ -43,14 +43,15 @@ function table(head, rows) {
 /** docs/support-matrix.md */
 export function document(rows, { cache }) {
   const kernels = table(
-    ['', 'release', 'package', 'compiler', 'linker', 'objtool', 'MODVERSIONS', 'modules'],
+    ['', 'release', 'package', 'compiler', 'linker', 'objtool', 'IBT', 'MODVERSIONS', 'modules'],
     rows.map(({ title, facts, about }) => [
       title,
       `\`${facts.release}\``,
       facts.origin.version,
       facts.compiler.replace(/^\S+ /, ''),
       facts.linker.replace(/^GNU ld /, ''),
-      about.objtool,
+      about.profile.objtool === 'link' ? 'at the link' : 'on each unit',
+      about.profile.sealedLandingPads > 0 ? 'yes' : 'no',
       about.modversions ? 'yes' : 'no',
       about.modules,
     ]),

@@ -346,13 +346,14 @@ describe('a module with one thing wrong', () => {
     expect(errors(found).join('\n')).toMatch(/module-not-loadable: .*no ftrace entry/);
   });
 
-  test('a position of several, one too many', async () => {
+  test('a position of several, one too many', async ({ skip }) => {
     const text = Buffer.from((await readExample(examples, 'same-name', kernel.release)).patch.bytes).toString('latin1');
     const { input: example } = await prepare('livegraft_same_name', text);
     const taken = example.functions.map((each) => each.sympos);
     const other = image.symbols
       .named('s_show')
       .findIndex(({ address }, i) => !taken.includes(i + 1) && image.ftraceEntry(address) !== undefined);
+    if (other < 0) skip('this kernel has no more s_show() that can be replaced');
     const functions = example.functions.map((each, i) => (i === 0 ? { ...each, sympos: other + 1 } : each));
     const found = mutated(
       (ko) => {
