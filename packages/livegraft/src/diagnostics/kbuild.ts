@@ -105,6 +105,6 @@ export const postFailed = define<Source & { program: string; output: string }>('
 export const objtoolMissing = define<{ source: string; kernel: string }>('objtool-missing', {
   place: ({ source }) => source,
   message: ({ kernel }) =>
-    `${kernel} has ORC unwind tables, but the compiled unit has none: kbuild runs objtool neither on the unit nor on a module of one unit, and without its tables return sites and stacks of the new code would be wrong`,
-  hint: 'this kernel’s build does something that livegraft does not know: please report it, with the configuration',
+    `${kernel} has ORC unwind tables, but the compiled unit has none: kbuild keeps objtool from it (OBJECT_FILES_NON_STANDARD), and without its tables return sites and stacks of the new code would be wrong`,
+  hint: 'patch the functions that call it instead',
 });
