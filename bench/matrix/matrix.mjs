@@ -80,10 +80,14 @@ async function play(kernel, name) {
   }
 }
 
-/** A compiler that is not the kernel's: that of the first kernel of the list with another one. */
+/** A compiler that is not the kernel's: that of the nearest kernel of the list with another one, which knows most of its options. */
 async function otherCompiler(kernel) {
-  const other = fetched.find((each) => each.kernel.facts.compiler !== kernel.facts.compiler);
-  return other && (await moduleCommand(other.kernel, 'x', 'x')).compile[0];
+  const here = fetched.findIndex((each) => each.kernel === kernel);
+  const others = fetched
+    .map((each, i) => ({ kernel: each.kernel, distance: Math.abs(i - here) }))
+    .filter((each) => each.kernel.facts.compiler !== kernel.facts.compiler)
+    .sort((a, b) => a.distance - b.distance);
+  return others[0] && (await moduleCommand(others[0].kernel, 'x', 'x')).compile[0];
 }
 
 const tell = (text) => process.stderr.write(`${text}\n`);

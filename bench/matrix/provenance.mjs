@@ -44,7 +44,7 @@ export async function differsByCompiler(kernel, compiler) {
 
 /** Flags that an older compiler may not have do not matter for the question. */
 function isKnown(word) {
-  return !/^-(W|ftrivial-auto-var-init|mharden-sls|fstrict-flex-arrays|fzero-init-padding|fmin-function-alignment|mindirect-branch-cs-prefix|std=)/.test(
+  return !/^-(W|fdiagnostics|ftrivial-auto-var-init|mharden-sls|fstrict-flex-arrays|fzero-init-padding|fmin-function-alignment|mindirect-branch-cs-prefix|std=)/.test(
     word,
   );
 }
