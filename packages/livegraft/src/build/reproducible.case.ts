@@ -14,7 +14,7 @@ const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url)
 let dir = '';
 let other: Readonly<Record<string, string>> = {};
 /** The header needs the list of all units made anew, which takes minutes. */
-const long = process.env['LIVEGRAFT_LONG'] === '1';
+const long = process.env['LIVEGRAFT_LONG'] !== undefined;
 /** Built-in code that names its file and line; built-in code and a module; a new field beside a structure; a header. */
 const patches = ['names', 'late-module', 'shadow-field', ...(long ? ['header-macro'] : [])];
 
