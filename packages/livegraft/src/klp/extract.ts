@@ -2,33 +2,24 @@
  * Takes out of the patched objects what the running kernel does not have: changed functions, new ones that they reach,
  * new data, the strings and constants they use, and the entries of the special tables that are about them. Nothing else comes along.
  */
-import { STB } from '@livegraft/binfmt/elf/constants';
 import type { ElfSymbol } from '@livegraft/binfmt/elf/types';
 import { callbackNotFunction } from '../diagnostics/author.ts';
 import { type Diagnostic, LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/klp.ts';
-import { symbolUnresolved } from '../diagnostics/provenance.ts';
-import type { Atom, AtomTarget, Reference, Target, UnitObject } from '../objdiff/atoms.ts';
-import { isGlobal } from '../objdiff/correlate.ts';
+import type { Atom, AtomTarget, Reference, UnitObject } from '../objdiff/atoms.ts';
 import type { FunctionVerdict } from '../objdiff/diff.ts';
 import { coldParent, isContentOnly } from '../objdiff/names.ts';
 import { fieldSize } from '../objdiff/relocations.ts';
-import { holdsDescriptors, isRuntimeConstants, isSanitizerData } from '../objdiff/sections.ts';
+import { holdsDescriptors, isRuntimeConstants } from '../objdiff/sections.ts';
 import type { Entry } from '../objdiff/special.ts';
 import { type Callback, callbacksOf, type NamedCallback, type State, statesOf } from './author.ts';
-import {
-  functionOf,
-  requireSameNumbering,
-  requireSameSurroundings,
-  takenNames,
-  type User,
-  unknownTables,
-} from './checks.ts';
+import { functionOf, requireSameNumbering, takenNames, unknownTables } from './checks.ts';
 import { landingPadProblems } from './landing-pads.ts';
-import type { Piece, PieceRelocation, PieceTarget } from './piece.ts';
+import type { Piece, PieceRelocation } from './piece.ts';
 import { atomPiece, blank, isBranch, isLate, tablePiece } from './pieces.ts';
-import { resolveOutside, resolveOwn } from './resolve.ts';
+import { resolveOutside } from './resolve.ts';
 import { loadInstead, runtimePointer } from './runtime-constants.ts';
+import { Targets } from './targets.ts';
 import type { ChangedUnit } from './unit.ts';
 
 export interface Extraction {
@@ -91,36 +82,19 @@ class Extractor {
   readonly #callbacks: Callback[] = [];
   #states: readonly State[] = [];
   readonly #strings = new Map<string, Piece>();
-  readonly #changed: ReadonlyMap<Atom, FunctionVerdict>;
-  /** New global functions and variables of all units, which other units of the patch may refer to by name. */
-  readonly #newGlobals = new Map<string, { unit: ChangedUnit; atom: Atom }>();
-  /** Changed functions that units of the same object call by name: a call goes straight to the new code there too. */
-  readonly #changedGlobals = new Map<string, { unit: ChangedUnit; atom: Atom }>();
-  /** Functions and variables that were local before, which other units of the patch may refer to by name now. */
-  readonly #promoted = new Map<string, { unit: ChangedUnit; atom: Atom }>();
+  readonly #targets: Targets;
 
   constructor(units: readonly ChangedUnit[]) {
     this.#units = units;
-    this.#changed = new Map(
-      units.flatMap((unit) =>
-        unit.diff.functions
-          .filter((f) => f.verdict === 'changed' && f.patched !== undefined)
-          .map((f) => [f.patched!, f]),
-      ),
+    this.#targets = new Targets(
+      units,
+      (unit, atom) => this.#include(unit, atom).piece,
+      (finding) => this.#findings.push(finding),
     );
-    for (const unit of units) {
-      for (const atom of unit.diff.patched.object.atoms) {
-        const original = unit.diff.correlation.originalOf.get(atom);
-        const isKnown = original !== undefined && isGlobal(original);
-        if (isKnown && !this.#changed.has(atom)) continue;
-        const names = original === undefined ? this.#newGlobals : isKnown ? this.#changedGlobals : this.#promoted;
-        for (const symbol of atom.symbols) if (symbol.binding !== STB.LOCAL) names.set(symbol.name, { unit, atom });
-      }
-    }
   }
 
   async run(): Promise<void> {
-    for (const { unit, atom } of this.#newGlobals.values()) this.#findings.push(...takenNames(unit, atom));
+    for (const { unit, atom } of this.#targets.fresh()) this.#findings.push(...takenNames(unit, atom));
     for (const unit of this.#units) {
       for (const verdict of unit.diff.functions) {
         if (verdict.verdict !== 'changed') continue;
@@ -147,7 +121,7 @@ class Extractor {
   async #takeCallback({ unit, kind, name, target }: NamedCallback): Promise<void> {
     const refuse = (): number => this.#findings.push(callbackNotFunction({ unit: unit.source, name, kind }));
     if (target === undefined) return void refuse();
-    const fresh = target.kind === 'symbol' ? this.#newGlobals.get(target.symbol.name) : { unit, atom: target.atom };
+    const fresh = target.kind === 'symbol' ? this.#targets.freshNamed(target.symbol.name) : { unit, atom: target.atom };
     const at = target.kind === 'symbol' ? target.addend : target.at;
     if (
       fresh === undefined ||
@@ -177,7 +151,7 @@ class Extractor {
   result(): Extraction {
     const all = [...this.#included.values()];
     const isAdded = (each: Included): boolean =>
-      each.atom.kind === 'function' && !this.#changed.has(each.atom) && coldParent(each.atom.name) === undefined;
+      each.atom.kind === 'function' && !this.#targets.isChanged(each.atom) && coldParent(each.atom.name) === undefined;
     const isData = ({ atom }: Included): boolean =>
       atom.kind === 'data' && atom.size > 0 && !isContentOnly(atom) && !holdsDescriptors(atom.section);
     return {
@@ -281,7 +255,7 @@ class Extractor {
       const target =
         symbol === undefined
           ? await resolveOutside(unit.space, user, name)
-          : await this.#targetOf(unit, atom, placeOf(object, symbol), true);
+          : await this.#targets.of(unit, atom, placeOf(object, symbol), true);
       piece.relocations.push({ offset, type: 2, addend: -4, target });
     } catch (error) {
       if (!(error instanceof LivegraftError)) throw error;
@@ -295,7 +269,7 @@ class Extractor {
     if (!isJump && entry.table !== '.static_call_sites') return true;
     const key = entry.references.at(-1)!.target;
     const where = { unit: unit.source, function: functionOf(atom) };
-    const home = await this.#homeOf(unit, atom, key);
+    const home = await this.#targets.homeOf(unit, atom, key);
     if (home === undefined || home === 'vmlinux') return true;
     const name = key.kind === 'symbol' ? key.symbol.name : key.atom.name;
     if (!isJump) {
@@ -308,17 +282,6 @@ class Extractor {
     }
     this.#findings.push(say.moduleKey({ ...where, key: name, object: home }));
     return false;
-  }
-
-  /** The klp object that a key lies in; undefined when the patch itself brings it. */
-  async #homeOf(unit: ChangedUnit, atom: Atom, key: Target): Promise<string | undefined> {
-    const target = await this.#targetOf(unit, atom, key, false).catch((error: unknown) => {
-      // the relocation of the entry itself will say so
-      if (error instanceof LivegraftError) return undefined;
-      throw error;
-    });
-    if (target === undefined || target.kind === 'piece') return undefined;
-    return target.kind === 'export' ? 'vmlinux' : target.object;
   }
 
   async #relocate(
@@ -335,7 +298,7 @@ class Extractor {
       return undefined;
     }
     try {
-      const target = await this.#targetOf(unit, atom, reference.target, branch);
+      const target = await this.#targets.of(unit, atom, reference.target, branch);
       if (!branch) this.#findings.push(...(await landingPadProblems(unit, user, target)));
       return { offset, type, target, addend: reference.target.addend };
     } catch (error) {
@@ -343,88 +306,6 @@ class Extractor {
       this.#findings.push(...error.diagnostics);
       return undefined;
     }
-  }
-
-  async #targetOf(unit: ChangedUnit, from: Atom, target: Target, branch: boolean): Promise<PieceTarget> {
-    const user = { unit: unit.source, function: functionOf(from) };
-    if (target.kind === 'symbol') return await this.#outside(unit, user, target.symbol, branch);
-    const { atom } = target;
-    if (atom.role === 'once')
-      throw new LivegraftError(say.initReference({ ...user, symbol: atom.name || atom.section.name }));
-    if (target.doubtful) requireSameSurroundings(unit, user, target);
-    const here = (): PieceTarget => ({ kind: 'piece', piece: this.#include(unit, atom).piece });
-    const original = unit.diff.correlation.originalOf.get(atom);
-    switch (atom.kind) {
-      case 'string':
-      case 'constant':
-      case 'fragment':
-        return here();
-      case 'unnamed':
-        if (atom.role === 'data' && !isSanitizerData(atom.section))
-          throw new LivegraftError(say.unnamedData({ ...user, section: atom.section.name }));
-        return here();
-      case 'function':
-        if (coldParent(atom.name) !== undefined) return here();
-        // a place inside (a label, a jump table's entry) belongs to the code it was compiled with
-        if (target.at !== 0) {
-          if (original === undefined || this.#changed.has(atom)) return here();
-          throw new LivegraftError(say.insideOfOther({ ...user, target: atom.name, offset: target.at }));
-        }
-        if (original === undefined) {
-          if (!branch && !unit.diff.author.lent.includes(atom.name))
-            this.#findings.push(say.pointerEscapes({ ...user, target: atom.name }));
-          return here();
-        }
-        // a call goes straight to the new code; a stored address must stay the one that everybody knows
-        if (branch && this.#changed.has(atom)) return here();
-        break;
-      case 'data':
-        if (original === undefined || atom.size === 0 || isContentOnly(atom) || holdsDescriptors(atom.section))
-          return here();
-        break;
-    }
-    if (original.role === 'once') throw new LivegraftError(say.initReference({ ...user, symbol: original.name }));
-    return this.#existing(unit, user, original);
-  }
-
-  async #outside(unit: ChangedUnit, user: User, symbol: ElfSymbol, branch: boolean): Promise<PieceTarget> {
-    if (symbol.binding === STB.LOCAL) {
-      const what = 'it is a local symbol without a place (an absolute value or a common block)';
-      throw new LivegraftError(symbolUnresolved({ unit: user.unit, name: symbol.name, object: 'the unit', what }));
-    }
-    const promoted = this.#promoted.get(symbol.name);
-    if (promoted !== undefined && promoted.unit.space.own === unit.space.own) {
-      if (branch && this.#changed.has(promoted.atom))
-        return { kind: 'piece', piece: this.#include(promoted.unit, promoted.atom).piece };
-      return this.#existing(promoted.unit, user, promoted.unit.diff.correlation.originalOf.get(promoted.atom)!);
-    }
-    const changed = this.#changedGlobals.get(symbol.name);
-    if (branch && changed !== undefined && changed.unit.space.own === unit.space.own)
-      return { kind: 'piece', piece: this.#include(changed.unit, changed.atom).piece };
-    const fresh = this.#newGlobals.get(symbol.name);
-    // what a module brings along is seen by that module's code, what vmlinux does by vmlinux's
-    if (fresh === undefined || fresh.unit.space.own !== unit.space.own)
-      return await resolveOutside(unit.space, user, symbol.name);
-    if (fresh.atom.role === 'once') throw new LivegraftError(say.initReference({ ...user, symbol: symbol.name }));
-    return { kind: 'piece', piece: this.#include(fresh.unit, fresh.atom).piece };
-  }
-
-  /** What the running kernel has already, and the patch leaves as it is or replaces behind its name. */
-  async #existing(unit: ChangedUnit, user: User, original: Atom): Promise<PieceTarget> {
-    const global = original.symbols.find((symbol) => symbol.binding === STB.GLOBAL);
-    const weak = original.symbols.find((symbol) => symbol.binding === STB.WEAK);
-    // a weak definition may have been overridden: the linker's choice has that name
-    if (global === undefined && weak !== undefined) return await resolveOutside(unit.space, user, weak.name);
-    const name = (global ?? original).name;
-    requireSameNumbering(unit, original);
-    if (original.kind === 'function' && global === undefined) {
-      const state = unit.placement.functions.get(name)?.state;
-      if (state !== 'equal') {
-        const what = `the rebuilt ${name} is not the code that was shipped (${state ?? 'absent'})`;
-        throw new LivegraftError(symbolUnresolved({ unit: user.unit, name, object: unit.space.own.name, what }));
-      }
-    }
-    return resolveOwn(unit.space, user, name, unit.placement.addressOf(name), global !== undefined);
   }
 }
 
