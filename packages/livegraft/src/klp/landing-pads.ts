@@ -11,7 +11,7 @@ import { isTable } from '../objdiff/sections.ts';
 import type { LandingPad, ShippedObject } from '../provenance/shipped.ts';
 import { beginsWithEndbr } from '../support/endbr.ts';
 import { type Piece, type PieceRelocation, type PieceTarget, sectionPiece } from './piece.ts';
-import { isBranch } from './pieces.ts';
+import { isBranch, isBranchField } from './pieces.ts';
 import type { SymbolSpace } from './resolve.ts';
 import type { ChangedUnit } from './unit.ts';
 
@@ -35,11 +35,7 @@ export function sealPiece(pieces: readonly Piece[]): Piece | undefined {
 
 /** True unless the field is the displacement of a direct branch, or in a table about code. In doubt an address is taken. */
 function takesAddress({ section, flags, bytes }: Piece, { offset, type }: PieceRelocation): boolean {
-  if (isTable(section)) return false;
-  if ((flags & SHF.EXECINSTR) === 0) return true;
-  const opcode = bytes[offset - 1] ?? 0;
-  const isBranch = opcode === 0xe8 || opcode === 0xe9 || ((opcode & 0xf0) === 0x80 && bytes[offset - 2] === 0x0f);
-  return !((type === 2 || type === 4) && isBranch);
+  return !isTable(section) && !isBranchField(flags, bytes, offset, type);
 }
 
 /** What is wrong with taking the address of something that the running kernel has. */

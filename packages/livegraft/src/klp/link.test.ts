@@ -56,18 +56,18 @@ const self = piece('.gnu.linkonce.this_module', SHF.WRITE, [0, 0, 0, 0, 0, 0, 0,
 });
 const pieces = [first, text, second, third, fourth, zero, self];
 
-test('room before a function goes with it, and the function keeps its alignment', () => {
-  const room = (name: string): Piece => ({
+test('the padding before a function goes with it, and the function keeps its alignment', () => {
+  const padded = (name: string): Piece => ({
     ...code(name, []),
-    before: Uint8Array.from({ length: 16 }, () => 0x90),
+    entryPadding: Uint8Array.from({ length: 16 }, () => 0x90),
     symbols: [
       { name, offset: 0, size: 6, type: STT.FUNC },
       { name: `__pfx_${name}`, offset: -16, size: 16, type: STT.FUNC },
     ],
   });
-  const user = room('user');
+  const user = padded('user');
   user.relocations.push(call({ kind: 'piece', piece: user }));
-  const { symbols, sections } = readElf(linkModule([room('a'), user]));
+  const { symbols, sections } = readElf(linkModule([padded('a'), user]));
   const at = Object.fromEntries(symbols.filter(({ name }) => name !== '').map(({ name, value }) => [name, value]));
   expect(at).toEqual({ __pfx_a: 0n, a: 16n, __pfx_user: 32n, user: 48n });
   const [text] = sections.filter(({ name }) => name === '.text');

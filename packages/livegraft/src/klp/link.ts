@@ -34,7 +34,7 @@ function layOut(name: string, pieces: readonly Piece[], number: number, placed: 
   let end = 0;
   for (const piece of pieces) {
     const align = Math.max(1, piece.align);
-    const offset = Math.ceil((end + (piece.before?.length ?? 0)) / align) * align;
+    const offset = Math.ceil((end + (piece.entryPadding?.length ?? 0)) / align) * align;
     placed.set(piece, { section: number, offset });
     end = offset + piece.size;
   }
@@ -53,7 +53,7 @@ function layOut(name: string, pieces: readonly Piece[], number: number, placed: 
     const { offset } = placed.get(piece)!;
     data.fill(0, offset, offset + piece.size);
     data.set(piece.bytes, offset);
-    if (piece.before !== undefined) data.set(piece.before, offset - piece.before.length);
+    if (piece.entryPadding !== undefined) data.set(piece.entryPadding, offset - piece.entryPadding.length);
   }
   return { ...common, data };
 }

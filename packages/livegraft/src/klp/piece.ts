@@ -13,8 +13,8 @@ export interface Piece {
   readonly size: number;
   /** Empty for SHT_NOBITS. */
   readonly bytes: Uint8Array;
-  /** What stands right before the piece and moves with it: room in front of a function that the kernel may write to. */
-  readonly before?: Uint8Array;
+  /** What stands right before a function and moves with it: the kernel may write call thunks there (`__pfx_f`). */
+  readonly entryPadding?: Uint8Array;
   readonly symbols: readonly PieceSymbol[];
   /** Filled in once all pieces are known, since pieces refer to each other in circles. */
   readonly relocations: PieceRelocation[];
@@ -22,7 +22,7 @@ export interface Piece {
 
 export interface PieceSymbol {
   readonly name: string;
-  /** Byte offset in the piece; negative in what stands before it. */
+  /** Byte offset in the piece; negative in the padding before a function. */
   readonly offset: number;
   readonly size: number;
   /** See `STT`. */

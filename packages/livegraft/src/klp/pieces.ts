@@ -4,11 +4,12 @@ import type { ElfSection } from '@livegraft/binfmt/elf/types';
 import type { Atom, Reference, UnitObject } from '../objdiff/atoms.ts';
 import { fieldSize, isPcRelative } from '../objdiff/relocations.ts';
 import { family, holdsDescriptors } from '../objdiff/sections.ts';
+import { opcodeBefore } from '../support/branches.ts';
 import type { KlpTarget, Piece, PieceRelocation } from './piece.ts';
 
 /** An atom with its relocated fields set to zero and its relocations still to come. */
 export function atomPiece(object: UnitObject, atom: Atom): Piece {
-  const { section, start, entryPadding: room = 0 } = atom;
+  const { section, start, entryPadding = 0 } = atom;
   return {
     section: family(section.name),
     type: section.type,
@@ -19,10 +20,12 @@ export function atomPiece(object: UnitObject, atom: Atom): Piece {
     bytes: section.type === SHT.NOBITS ? new Uint8Array(0) : blank(object.bytes(atom), object.references(atom)),
     symbols: [
       ...atom.symbols.map(({ name, value, size, type }) => ({ name, offset: Number(value) - start, size, type })),
-      ...(room === 0 ? [] : [{ name: `__pfx_${atom.name}`, offset: -room, size: room, type: STT.FUNC }]),
+      ...(entryPadding === 0
+        ? []
+        : [{ name: `__pfx_${atom.name}`, offset: -entryPadding, size: entryPadding, type: STT.FUNC }]),
     ],
     relocations: [],
-    ...(room === 0 ? {} : { before: section.data.slice(start - room, start) }),
+    ...(entryPadding === 0 ? {} : { entryPadding: section.data.slice(start - entryPadding, start) }),
   };
 }
 
@@ -67,11 +70,13 @@ export function isLate(relocation: PieceRelocation): relocation is LateRelocatio
   return relocation.target.kind === 'klp' && relocation.target.applyWith !== 'vmlinux';
 }
 
+/** The same for a field of bytes with such section flags. */
+export function isBranchField(flags: number, bytes: Uint8Array, offset: number, type: number): boolean {
+  if ((flags & SHF.EXECINSTR) === 0 || !isPcRelative(type)) return false;
+  return type === 15 || opcodeBefore(bytes, offset) !== undefined;
+}
+
 /** True when a relocated field is the displacement of a call or jump, not an address that something might keep. */
 export function isBranch(object: UnitObject, atom: Atom, { offset, type }: Reference): boolean {
-  if ((atom.section.flags & SHF.EXECINSTR) === 0 || !isPcRelative(type)) return false;
-  if (type === 15) return true;
-  const bytes = object.bytes(atom);
-  const before = bytes[offset - 1] ?? 0;
-  return before === 0xe8 || before === 0xe9 || ((before & 0xf0) === 0x80 && bytes[offset - 2] === 0x0f);
+  return isBranchField(atom.section.flags, object.bytes(atom), offset, type);
 }

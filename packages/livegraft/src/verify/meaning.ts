@@ -104,7 +104,7 @@ export class MeaningCheck {
       );
       return;
     }
-    if (!this.#sameHome(pair) || !this.#sameRoom(pair)) return;
+    if (!this.#sameHome(pair) || !this.#samePadding(pair)) return;
     const isCode = (item.section.flags & SHF.EXECINSTR) !== 0;
     const relocations = unit.patched.relocations(item.section, item.start, item.start + item.size);
     const decoded = isCode
@@ -150,15 +150,21 @@ export class MeaningCheck {
   }
 
   /** What the kernel may write to before a function is there, and as the compiler left it. */
-  #sameRoom(pair: Pair): boolean {
+  #samePadding(pair: Pair): boolean {
     const { item, section, start } = pair;
-    if (item.room === 0) return true;
-    const mine = item.section.data.subarray(item.start - item.room, item.start);
-    const theirs = section.data.subarray(Math.max(0, start - item.room), start);
-    const fields = this.#module.fieldsIn(section, start - item.room, start).length;
+    if (item.entryPadding === 0) return true;
+    const mine = item.section.data.subarray(item.start - item.entryPadding, item.start);
+    const theirs = section.data.subarray(Math.max(0, start - item.entryPadding), start);
+    const fields = this.#module.fieldsIn(section, start - item.entryPadding, start).length;
     if (fields === 0 && Buffer.compare(mine, theirs) === 0) return true;
     const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-    this.#deviate(pair, -item.room, 'the room before it', hex(mine), `${hex(theirs)}, ${fields} relocated fields`);
+    this.#deviate(
+      pair,
+      -item.entryPadding,
+      'the padding before it',
+      hex(mine),
+      `${hex(theirs)}, ${fields} relocated fields`,
+    );
     return false;
   }
 

@@ -10,7 +10,7 @@ export interface Item {
   readonly start: number;
   readonly size: number;
   /** Bytes right before a function that the kernel may write to (call thunks, CFI). */
-  readonly room: number;
+  readonly entryPadding: number;
   /** All symbols that begin here. */
   readonly symbols: readonly ElfSymbol[];
   /** The first of their names; empty for literals and unnamed things. */
@@ -50,8 +50,8 @@ export class UnitFile {
   readonly elf: ElfFile;
   readonly #bySection = new Map<number, ElfSymbol[]>();
   readonly #items = new Map<string, Item>();
-  /** `SECTION:END` of the room before a function → its bytes. */
-  readonly #rooms = new Map<string, number>();
+  /** `SECTION:END` of the padding before a function → its bytes. */
+  readonly #paddings = new Map<string, number>();
   readonly #byName = new Map<string, ElfSymbol[]>();
   #byStem: Map<string, string[]> | undefined;
   /** All symbols that begin something. */
@@ -61,9 +61,9 @@ export class UnitFile {
     this.elf = readElf(bytes);
     for (const symbol of this.elf.symbols) {
       if (symbol.section === SHN.UNDEF || symbol.name === '') continue;
-      // room before a function, named after it, is part of its entry
+      // padding before a function, named after it, is part of its entry
       if (/^__(pfx|cfi)_/.test(symbol.name)) {
-        this.#rooms.set(`${symbol.section}:${Number(symbol.value) + symbol.size}`, symbol.size);
+        this.#paddings.set(`${symbol.section}:${Number(symbol.value) + symbol.size}`, symbol.size);
         continue;
       }
       const isLabel = symbol.type === STT.NOTYPE && symbol.binding !== STB.LOCAL;
@@ -100,18 +100,18 @@ export class UnitFile {
     const key = `${section.index}:${start}:${size}`;
     const known = this.#items.get(key);
     if (known !== undefined) return known;
-    const room = this.#roomBefore(section, start);
-    if (kind === 'unnamed' && this.#roomBefore(section, start + size) > 0) {
+    const entryPadding = this.#paddingBefore(section, start);
+    if (kind === 'unnamed' && this.#paddingBefore(section, start + size) > 0) {
       const next = start + size;
-      if (offset >= next - this.#roomBefore(section, next)) return this.item(section, next);
+      if (offset >= next - this.#paddingBefore(section, next)) return this.item(section, next);
     }
-    const made: Item = { kind, section, start, size, room, symbols, name: symbols[0]?.name ?? '' };
+    const made: Item = { kind, section, start, size, entryPadding, symbols, name: symbols[0]?.name ?? '' };
     this.#items.set(key, made);
     return made;
   }
 
-  #roomBefore({ index }: ElfSection, end: number): number {
-    return this.#rooms.get(`${index}:${end}`) ?? 0;
+  #paddingBefore({ index }: ElfSection, end: number): number {
+    return this.#paddings.get(`${index}:${end}`) ?? 0;
   }
 
   #extent(section: ElfSection, offset: number): [number, number, readonly ElfSymbol[], Item['kind']] {

@@ -44,7 +44,7 @@ export class TableCheck {
   finish(pair: Pair): void {
     for (const { table, offset } of this.#entries.left(
       pair.section,
-      pair.start - pair.item.room,
+      pair.start - pair.item.entryPadding,
       pair.start + pair.item.size,
     ))
       this.#reporter.deviate(pair, offset - pair.start, table, 'no such entry', `an entry of ${table}`);
@@ -55,7 +55,7 @@ export class TableCheck {
     const key = `${unit.source} ${section.index} ${start} ${size}`;
     const known = this.#fragments.get(key);
     if (known !== undefined) return known;
-    const made: Item = { kind: 'unnamed', section, start, size, room: 0, symbols: [], name: '' };
+    const made: Item = { kind: 'unnamed', section, start, size, entryPadding: 0, symbols: [], name: '' };
     this.#fragments.set(key, made);
     return made;
   }
@@ -67,7 +67,7 @@ export class TableCheck {
     const closes = (at: number): boolean =>
       at === end && (at === item.section.size || unit.patched.item(item.section, at).kind === 'unnamed');
     return (all.get(item.section.index) ?? []).filter(
-      ({ at }) => (at >= item.start - item.room && at < end) || closes(at),
+      ({ at }) => (at >= item.start - item.entryPadding && at < end) || closes(at),
     );
   }
 

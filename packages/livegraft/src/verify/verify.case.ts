@@ -306,9 +306,9 @@ const wrong: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, e
 /** Only where a kernel has call thunks, IBT and numbers that it fills in in its own code. */
 const wrongWithIbt: Readonly<Record<string, readonly [change: (ko: KoEditor) => void, expected: RegExp]>> = {
   'a call site': [(ko) => ko.addend(first(ko, '.rela.call_sites'), 1), /module-wrong: .*\.call_sites entry/],
-  'the room before a function': [
+  'the padding before a function': [
     (ko) => ko.bump('.text', ko.symbol('filldir64').offset - 1),
-    /module-wrong: .*the room before it/,
+    /module-wrong: .*the padding before it/,
   ],
   'the register that a number of the kernel is loaded into': [
     (ko) => ko.bump('.text', loadOf(ko).offset - 1, 8),

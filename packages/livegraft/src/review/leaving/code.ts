@@ -8,7 +8,7 @@ import type { ChangedUnit } from '../../klp/unit.ts';
 import type { Atom } from '../../objdiff/atoms.ts';
 import { coldParent } from '../../objdiff/names.ts';
 import type { ShippedObject, ShippedSymbol } from '../../provenance/shipped.ts';
-import { opcodeBefore } from '../branches.ts';
+import { opcodeBefore } from '../../support/branches.ts';
 
 export interface Call {
   /** Of the instruction, bytes in the function. */

@@ -3,8 +3,8 @@ import { SHF } from '@livegraft/binfmt/elf/constants';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import type { KernelSymbol } from '@livegraft/binfmt/kallsyms';
 import type { KernelImage } from '../../kernel/image.ts';
+import { opcodeBefore } from '../../support/branches.ts';
 import { iced } from '../../support/iced.ts';
-import { opcodeBefore } from '../branches.ts';
 
 /**
  * Functions and variables of vmlinux that refer to an address: fields of code that count from their own end (calls, jumps, lea), and plain
