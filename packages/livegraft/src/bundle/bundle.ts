@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import * as v from 'valibot';
 import * as say from '../diagnostics/bundle.ts';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolder, sweep, withTemporaryFolder } from '../support/files.ts';
+import { parseJson } from '../support/json.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 import { type Review, reviewSchema } from './review.ts';
 
@@ -136,18 +136,7 @@ export async function readBundle(path: string): Promise<Bundle> {
       error.code === 'ENOENT' ? 'it has no manifest.json' : `manifest.json cannot be read (${error.code})`,
     );
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw unreadable(`manifest.json is no JSON: ${(error as Error).message}`);
-  }
-  const parsed = v.safeParse(manifestSchema, json);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw unreadable(`manifest.json: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
-  }
-  const manifest = parsed.output;
+  const manifest = parseJson(manifestSchema, text, (problem) => unreadable(`manifest.json${problem}`));
   if (manifest.module.file !== `${manifest.name}.ko`)
     throw unreadable(`manifest.json names the module ${manifest.module.file}`);
   const module = await readFile(join(path, manifest.module.file)).catch((error: NodeJS.ErrnoException) => {
@@ -195,18 +184,8 @@ export async function readReview({ path, manifest }: Bundle): Promise<Review> {
   const text = await readFile(join(path, 'review.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw unreadable(error.code === 'ENOENT' ? 'it has no review.json' : `review.json cannot be read (${error.code})`);
   });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw unreadable(`review.json is no JSON: ${(error as Error).message}`);
-  }
-  const parsed = v.safeParse(reviewSchema, json);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw unreadable(`review.json: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
-  }
-  if (parsed.output.module !== manifest.module.sha256)
+  const review = parseJson(reviewSchema, text, (problem) => unreadable(`review.json${problem}`));
+  if (review.module !== manifest.module.sha256)
     throw unreadable('review.json is about another module than the one beside it');
-  return parsed.output;
+  return review;
 }

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/sign-off.ts';
+import { parseJson } from '../support/json.ts';
 import { type Bundle, readReview } from './bundle.ts';
 import { type Evidence, evidenceSchema } from './evidence.ts';
 import type { Manifest } from './manifest.ts';
@@ -83,20 +83,10 @@ async function readEvidence({ path, manifest }: Bundle): Promise<Evidence | unde
   const bytes = await readPart(path, file);
   if (bytes === undefined) return undefined;
   const fail = (problem: string) => new LivegraftError(say.bundleInconsistent({ path, file, problem }));
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    throw fail(`it is no JSON: ${(error as Error).message}`);
-  }
-  const parsed = v.safeParse(evidenceSchema, json);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw fail(`${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
-  }
-  if (parsed.output.bundles[manifest.name] !== manifest.module.sha256)
+  const evidence = parseJson(evidenceSchema, Buffer.from(bytes).toString(), (problem) => fail(`it${problem}`));
+  if (evidence.bundles[manifest.name] !== manifest.module.sha256)
     throw fail('it is not about this module; run `livegraft try` again');
-  return parsed.output;
+  return evidence;
 }
 
 export interface BundledPatch {

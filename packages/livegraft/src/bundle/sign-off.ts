@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import * as say from '../diagnostics/sign-off.ts';
 import { syncFolder, writeFileWhole } from '../support/files.ts';
+import { parseJson } from '../support/json.ts';
 import { withLock } from '../support/lock.ts';
 import { type Bundle, readBundle } from './bundle.ts';
 import { changesSince, digestOf, readConsistent, readSeen, type SeenFile } from './contents.ts';
@@ -45,20 +46,10 @@ export async function readSignOffs(bundle: Pick<Bundle, 'path'>): Promise<SignOf
     throw unreadable(error.code ?? error.message);
   });
   if (text === undefined) return [];
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw unreadable(`no JSON: ${(error as Error).message}`);
-  }
-  const parsed = v.safeParse(schema, json);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw unreadable(`${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
-  }
-  const odd = parsed.output.signOffs.findIndex(({ files, digest }) => digestOf(files) !== digest);
+  const { signOffs } = parseJson(schema, text, (problem) => unreadable(`it${problem}`));
+  const odd = signOffs.findIndex(({ files, digest }) => digestOf(files) !== digest);
   if (odd >= 0) throw unreadable(`signOffs.${odd}: the digest is not that of the files`);
-  return parsed.output.signOffs;
+  return signOffs;
 }
 
 /** What a signature is about: all of the record, one fact a line, and the files as `sha256sum` prints them. */

@@ -7,6 +7,7 @@
 import * as v from 'valibot';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { bankUnreadable } from '../diagnostics/kernel.ts';
+import { parseJson } from '../support/json.ts';
 
 const packageSchema = v.object({
   name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9+.-]*$/)),
@@ -42,15 +43,9 @@ export type BankedKernel = BankManifest['kernels'][number];
 
 /** Throws `bank-unreadable` (exit 4). */
 export function parseBankManifest(text: string, path: string): BankManifest {
-  const unreadable = (problem: string): LivegraftError => new LivegraftError(bankUnreadable({ path, problem }));
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw unreadable(`manifest.json is no JSON: ${(error as Error).message}`);
-  }
-  const parsed = v.safeParse(manifestSchema, json);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw unreadable(`manifest.json: ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`);
+  return parseJson(
+    manifestSchema,
+    text,
+    (problem) => new LivegraftError(bankUnreadable({ path, problem: `manifest.json${problem}` })),
+  );
 }
