@@ -15,9 +15,8 @@ if (out === undefined) {
 }
 setUp();
 const dist = '../../packages/livegraft/dist';
-const { archivePackages, download } = await import(`${dist}/kernel/apt.js`);
-const { SHELVES } = await import(`${dist}/kernel/shelves.js`);
-const { unpackSource } = await import(`${dist}/kernel/debian.js`);
+const { downloadSource } = await import(`${dist}/kernel/other-source.js`);
+const { unpackSource } = await import(`${dist}/kernel/unpack.js`);
 const { makeFolderWhole } = await import(`${dist}/support/files.js`);
 const { silent } = await import(`${dist}/support/progress.js`);
 
@@ -39,15 +38,7 @@ async function unpacked(version) {
   const folder = join(shelf, version);
   if (existsSync(folder)) return folder;
   const name = `linux-source-${/^\d+\.\d+/.exec(version)[0]}`;
-  const shelves = [undefined, ...SHELVES.map((shelf) => shelf.name)];
-  let wanted;
-  for (const shelf of shelves) {
-    const packages = await archivePackages({ progress: silent, ...(shelf === undefined ? {} : { shelf }) });
-    wanted ??= packages.find((each) => each.name === name && each.version === version);
-    if (wanted !== undefined) break;
-  }
-  if (wanted === undefined) throw new Error(`The archive has no ${name} of version ${version}`);
-  const deb = await download(wanted, () => undefined);
+  const deb = await downloadSource(name, version, { progress: silent });
   mkdirSync(shelf, { recursive: true });
   await makeFolderWhole(folder, (tree) => unpackSource(deb, name, tree));
   return folder;

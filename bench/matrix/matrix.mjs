@@ -14,7 +14,7 @@ setUp();
 const dist = '../../packages/livegraft/dist';
 const { build } = await import(`${dist}/build/build.js`);
 const { LivegraftError } = await import(`${dist}/diagnostics/diagnostic.js`);
-const { listAvailable } = await import(`${dist}/kernel/debian.js`);
+const { listAvailable, newestWhole } = await import(`${dist}/kernel/debian.js`);
 const { moduleCommand } = await import(`${dist}/kbuild/module-command.js`);
 const { describeKernel } = await import(`${dist}/kernel/describe.js`);
 const { fetchKernel } = await import(`${dist}/kernel/fetch.js`);
@@ -48,9 +48,8 @@ async function choose({ pattern, pinned }) {
   const here = (await listKernels()).map(({ name }) => name).filter((name) => pattern.test(name));
   if (pinned !== undefined && here.includes(pinned)) return pinned;
   const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
-  const whole = offered.filter(({ release, missing }) => pattern.test(release) && missing.length === 0);
-  if (pinned !== undefined && whole.some(({ release }) => release === pinned)) return pinned;
-  return whole.at(-1)?.release ?? here.at(-1);
+  const isWhole = ({ release, missing }) => release === pinned && missing.length === 0;
+  return offered.some(isWhole) ? pinned : (newestWhole(offered, pattern) ?? here.at(-1));
 }
 
 /** One example: what came of it, and how long that took. */

@@ -1,11 +1,11 @@
 // What a run of the matrix says: a line a kernel for the terminal, a page for the documentation.
+import { quantile } from '../host/statistics.mjs';
 
 const giga = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const times = (played, key) => played.map((each) => each[key]).filter((value) => value !== undefined);
 const typical = (played, key) => {
   const values = times(played, key);
-  return values.length === 0 ? '' : `${median(values).toFixed(1)} s`;
+  return values.length === 0 ? '' : `${quantile(values, 0.5).toFixed(1)} s`;
 };
 const count = (played, outcome) => played.filter((each) => each.outcome === outcome).length;
 

@@ -1,6 +1,5 @@
 /** The demo: which of its stories the archive still allows. */
-import { join } from 'node:path';
-import { type AvailableKernel, listAvailable } from '../kernel/debian.ts';
+import { type AvailableKernel, listAvailable, newestWhole } from '../kernel/debian.ts';
 import { tryOpenKernel } from '../kernel/store.ts';
 import { playExample } from './example.ts';
 import { broken, playExt4, repaired } from './ext4.ts';
@@ -18,12 +17,12 @@ export async function playDemo(stage: Stage, examples: string): Promise<DemoResu
   const canBreak = here !== undefined || fetchable.some((kernel) => kernel.release === broken);
   const canRepair = fetchable.some((kernel) => kernel.version === repaired.version);
   if (canBreak && canRepair) return playExt4(stage);
-  const newest = fetchable.findLast((kernel) => /^6\.1\.0-\d+-amd64$/.test(kernel.release));
+  const newest = newestWhole(offered, /^6\.1\.0-\d+-amd64$/);
   const missing = [canBreak ? '' : broken, canRepair ? '' : repaired.release]
     .filter((each) => each !== '')
     .join(' and ');
   stage.tell(
     `The archive no longer has ${missing}, which the ext4 story needs. Playing an example on the newest release instead.`,
   );
-  return playExample(stage, newest?.release ?? broken, join(examples, 'proc-meminfo'));
+  return playExample(stage, newest ?? broken, examples, 'proc-meminfo');
 }

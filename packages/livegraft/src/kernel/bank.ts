@@ -7,8 +7,8 @@ import { bankExists } from '../diagnostics/kernel.ts';
 import { run } from '../support/exec.ts';
 import { makeFolderWhole, sweep, withTemporaryFolder } from '../support/files.ts';
 import type { BankedKernel, BankManifest } from './bank-manifest.ts';
-import { packagesOf, unpackImage } from './debian.ts';
-import { sizeOfAll } from './debs.ts';
+import { packagesOf } from './debian.ts';
+import { amount, sizeOfAll } from './debs.ts';
 import { readImageFacts } from './facts.ts';
 import { extractVmlinux } from './image.ts';
 import { type Options, withSignal } from './options.ts';
@@ -17,6 +17,7 @@ import { cacheDir } from './places.ts';
 import { tryOpenKernel } from './store.ts';
 import { archiveSupply, type Supply } from './supply.ts';
 import { toolchainPackages, type Wanted } from './toolchain.ts';
+import { unpackImage } from './unpack.ts';
 
 export interface Bank {
   /** Absolute. */
@@ -83,10 +84,9 @@ function packagesIn(kernels: readonly BankedKernel[]): ArchivePackage[] {
 }
 
 async function get(packages: readonly ArchivePackage[], supply: Supply, { progress }: Options): Promise<string[]> {
-  const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
-  const total = mega(sizeOfAll(packages));
+  const total = sizeOfAll(packages);
   return progress.step('Download packages', async (own) => [
-    ...(await supply.get(packages, (bytes) => own.detail(`${mega(bytes)} of ${total} MB`))),
+    ...(await supply.get(packages, (bytes) => own.detail(amount(bytes, total)))),
   ]);
 }
 

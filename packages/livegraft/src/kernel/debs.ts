@@ -50,3 +50,9 @@ export async function keep(wanted: ArchivePackage, from: string): Promise<void> 
 export function sizeOfAll(packages: readonly ArchivePackage[]): number {
   return packages.reduce((sum, { size }) => sum + size, 0);
 }
+
+/** `12 of 313 MB` */
+export function amount(bytes: number, total: number): string {
+  const mega = (value: number): string => (value / 1e6).toFixed(0);
+  return `${mega(bytes)} of ${mega(total)} MB`;
+}

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { makeFolderWhole, removeFolderWhole, writeFileWhole } from '../support/files.ts';
 import { buildTree, complete, indexKernelModules, openImage } from './complete.ts';
-import { type DebianKernel, packagesOf, unpackHeaders, unpackImage, unpackSource } from './debian.ts';
-import { sizeOfAll } from './debs.ts';
+import { type DebianKernel, packagesOf } from './debian.ts';
+import { amount, sizeOfAll } from './debs.ts';
 import type { Options } from './options.ts';
 import type { ArchivePackage } from './packages.ts';
 import { type Branch, inParallel } from './parallel.ts';
 import { kernelDir } from './places.ts';
-
 import { provideToolchain } from './provide-toolchain.ts';
 import { shareSource } from './share.ts';
 import { openKernel, removeKernel, tryOpenKernel, withKernelLock } from './store.ts';
 import { archiveSupply, type Supply } from './supply.ts';
 import { checkToolchain } from './toolchain.ts';
 import type { Kernel } from './types.ts';
+import { unpackHeaders, unpackImage, unpackSource } from './unpack.ts';
 
 /**
  * Fetches a release by name (`6.1.0-55-amd64`), or returns it at once when it is here. Another run on the same kernel is waited for.
@@ -129,13 +129,12 @@ function downloads(
 ): (wanted: ArchivePackage) => Promise<string> {
   const total = sizeOfAll(packagesOf(plan));
   const received = new Map<string, number>();
-  const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
   return (wanted) =>
     progress.step(`${supply.verb} ${wanted.name} ${wanted.version}`, async (own) => {
       const [path] = await supply.get([wanted], (bytes) => {
         received.set(wanted.file, bytes);
         const sum = [...received.values()].reduce((a, b) => a + b, 0);
-        own.detail(`${mega(sum)} of ${mega(total)} MB`);
+        own.detail(amount(sum, total));
       });
       return path!;
     });

@@ -1,6 +1,7 @@
 /** Gets a kernel's compiler and linker: the machine's own, else one that is in the cache for another kernel, else out of packages. */
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { withLock } from '../support/lock.ts';
+import { amount, sizeOfAll } from './debs.ts';
 import { lockOptions, type Options } from './options.ts';
 import { lockFile } from './places.ts';
 import type { Supply } from './supply.ts';
@@ -29,10 +30,9 @@ export async function provideToolchain(
     const packages = await options.progress.step(`Find the packages of ${compiler}`, () =>
       supply.toolchain(wanted, shelf),
     );
-    const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
-    const total = mega(packages.reduce((sum, { size }) => sum + size, 0));
+    const total = sizeOfAll(packages);
     const debs = await options.progress.step(`${supply.verb} ${compiler} and what it needs`, (own) =>
-      supply.get(packages, (bytes) => own.detail(`${mega(bytes)} of ${total} MB`)),
+      supply.get(packages, (bytes) => own.detail(amount(bytes, total))),
     );
     const toolchain = await options.progress.step(`Unpack and check ${compiler}`, () =>
       makeToolchain(wanted, packages, debs, options.signal),

@@ -1,5 +1,5 @@
 /** Before tests that need a kernel: fetches one into the cache, once, and names it to them by the environment. */
-import { listAvailable } from '../kernel/debian.ts';
+import { listAvailable, newestWhole } from '../kernel/debian.ts';
 import { fetchKernel } from '../kernel/fetch.ts';
 import { tryOpenKernel } from '../kernel/store.ts';
 import type { Progress } from '../support/progress.ts';
@@ -17,11 +17,11 @@ export default async function provideKernel(): Promise<void> {
 }
 
 async function choose(): Promise<string> {
-  const offered = (await listAvailable({ progress: lines })).filter((kernel) => kernel.missing.length === 0);
-  if (preferred !== usual || offered.some((kernel) => kernel.release === preferred)) return preferred;
-  const plain = offered.filter((kernel) => /^6\.1\.0-\d+-amd64$/.test(kernel.release));
-  const newest = plain.at(-1)?.release ?? preferred;
-  process.stdout.write(`The archive no longer has ${preferred}; taking ${newest}\n`);
+  if (preferred !== usual) return preferred;
+  const offered = await listAvailable({ progress: lines });
+  if (offered.some(({ release, missing }) => release === usual && missing.length === 0)) return usual;
+  const newest = newestWhole(offered, /^6\.1\.0-\d+-amd64$/) ?? usual;
+  process.stdout.write(`The archive no longer has ${usual}; taking ${newest}\n`);
   return newest;
 }
 

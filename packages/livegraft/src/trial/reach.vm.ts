@@ -11,7 +11,7 @@ import { readElf } from '@livegraft/binfmt/elf/read';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build } from '../build/build.ts';
 import type { Bundle } from '../bundle/bundle.ts';
-import { listAvailable } from '../kernel/debian.ts';
+import { listAvailable, newestWhole } from '../kernel/debian.ts';
 import { fetchKernel } from '../kernel/fetch.ts';
 import { readImage } from '../kernel/image.ts';
 import { listKernels } from '../kernel/store.ts';
@@ -27,9 +27,7 @@ async function choose(): Promise<string> {
   const here = (await listKernels()).map(({ name }) => name).filter((name) => wanted.test(name));
   const last = here.at(-1);
   if (last !== undefined) return last;
-  const offered = await listAvailable({ progress: silent, all: true });
-  const whole = offered.filter(({ release, missing }) => wanted.test(release) && missing.length === 0);
-  return whole.at(-1)!.release;
+  return newestWhole(await listAvailable({ progress: silent, all: true }), wanted)!;
 }
 
 let dir = '';
