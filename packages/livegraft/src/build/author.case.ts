@@ -12,7 +12,7 @@ import { readLivegraftNote } from '../support/livegraft-note.ts';
 import { silent } from '../support/progress.ts';
 import { type Edits, sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
-import { KoEditor } from '../verify/testing.ts';
+import { KoEditor } from '../verify/testing/ko-editor.ts';
 import { verifyModule } from '../verify/verify.ts';
 import { build } from './build.ts';
 
