@@ -1,9 +1,10 @@
 // The kernels of the support matrix, oldest first: of each, the newest that the archive has whole, or the newest of the cache when the archive has none.
+// `showsNeighbour`: one more kernel of that series is fetched, to see what a second one costs.
 export const kernels = [
   { title: 'Debian 11', pattern: /^5\.10\.0-\d+-amd64$/ },
   { title: 'Debian 12', pattern: /^6\.1\.0-\d+-amd64$/, pinned: '6.1.0-55-amd64' },
   { title: 'Debian 12, backport', pattern: /^6\.12\.\d+\+deb12(\.\d+)?-amd64$/ },
-  { title: 'Debian 13', pattern: /^6\.12\.\d+\+deb13(\.\d+)?-amd64$/ },
+  { title: 'Debian 13', pattern: /^6\.12\.\d+\+deb13(\.\d+)?-amd64$/, showsNeighbour: true },
   { title: 'Debian sid', pattern: /^7\.\d+\.\d+\+deb14(\.\d+)?-amd64$/ },
 ];
 

@@ -1,5 +1,6 @@
 // npm run matrix [-- --only TITLE] [--examples NAME,…]: every kernel of the list (kernels.mjs): fetched, its code compared, the examples built and tried in it.
 // Writes docs/support-matrix.md; with --only or --examples it only prints. Exit code 1 when something does not hold.
+// With an empty XDG_CACHE_HOME it also says how long each kernel takes to fetch.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,10 +39,13 @@ const seconds = async (work) => {
   return { value, seconds: (performance.now() - started) / 1000 };
 };
 
-/** Disk space of a folder, each file once: bytes. */
-function sizeOf(path) {
-  const { stdout } = spawnSync('du', ['-s', '--block-size=1', path], { encoding: 'utf8' });
-  return Number(stdout.split('\t')[0]);
+/** Disk space of folders, each file once, of each folder what those before it do not have: bytes. */
+function sizesOf(...paths) {
+  const { stdout } = spawnSync('du', ['-s', '--block-size=1', ...paths], { encoding: 'utf8' });
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => Number(line.split('\t')[0]));
 }
 
 async function choose({ pattern, pinned }) {
@@ -50,6 +54,14 @@ async function choose({ pattern, pinned }) {
   const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
   const isWhole = ({ release, missing }) => release === pinned && missing.length === 0;
   return offered.some(isWhole) ? pinned : (newestWhole(offered, pattern) ?? here.at(-1));
+}
+
+/** Another kernel of a series that is there whole, in the archive or in the cache. */
+async function neighbour({ release, pattern }) {
+  const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
+  const whole = offered.filter(({ missing }) => missing.length === 0).map((each) => each.release);
+  const here = (await listKernels()).map(({ name }) => name);
+  return [...whole, ...here].find((each) => pattern.test(each) && each !== release);
 }
 
 /** One example: what came of it, and how long that took. */
@@ -90,6 +102,14 @@ async function otherCompiler(kernel) {
 }
 
 const tell = (text) => process.stderr.write(`${text}\n`);
+
+async function take(title, release) {
+  const known = (await tryOpenKernel(release)) !== undefined;
+  const got = await seconds(() => fetchKernel(release, { progress: silent }));
+  tell(`${title}: ${release} ${known ? 'is here' : `fetched in ${got.seconds.toFixed(0)} s`}`);
+  return { kernel: got.value, fetchSeconds: known ? undefined : got.seconds };
+}
+
 const fetched = [];
 for (const entry of kernels.filter(({ title }) => options.only === undefined || title === options.only)) {
   const release = await choose(entry);
@@ -98,11 +118,11 @@ for (const entry of kernels.filter(({ title }) => options.only === undefined || 
     process.exitCode = 1;
     continue;
   }
-  const known = (await tryOpenKernel(release)) !== undefined;
-  const got = await seconds(() => fetchKernel(release, { progress: silent }));
-  tell(`${entry.title}: ${release} ${known ? 'is here' : `fetched in ${got.seconds.toFixed(0)} s`}`);
-  fetched.push({ ...entry, kernel: got.value, fetchSeconds: known ? undefined : got.seconds });
+  fetched.push({ ...entry, ...(await take(entry.title, release)) });
 }
+const series = fetched.find(({ showsNeighbour }) => showsNeighbour);
+const other = series && (await neighbour({ release: series.kernel.release, pattern: series.pattern }));
+const second = other && (await take(`${series.title}, the second`, other));
 
 const rows = [];
 for (const { title, kernel, fetchSeconds } of fetched) {
@@ -128,7 +148,7 @@ for (const { title, kernel, fetchSeconds } of fetched) {
     byCompiler,
     played,
     fetchSeconds,
-    size: sizeOf(kernel.dir),
+    size: sizesOf(kernel.dir)[0],
   };
   rows.push(row);
   process.stdout.write(`${line(row)}\n`);
@@ -143,6 +163,13 @@ for (const { title, kernel, fetchSeconds } of fetched) {
 }
 if (options.only === undefined && options.examples === undefined) {
   const path = join(root, 'docs/support-matrix.md');
-  writeFileSync(path, document(rows, { cache: sizeOf(cacheDir()) }));
+  const beside = second && {
+    title: series.title,
+    release: other,
+    first: series.kernel.release,
+    size: sizesOf(series.kernel.dir, second.kernel.dir)[1],
+    fetchSeconds: second.fetchSeconds,
+  };
+  writeFileSync(path, document(rows, { cache: sizesOf(cacheDir())[0], beside }));
   tell(`wrote ${path}`);
 }

@@ -1,7 +1,8 @@
 // What a run of the matrix says: a line a kernel for the terminal, a page for the documentation.
 import { quantile } from '../host/statistics.mjs';
 
-const giga = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
+const giga = (bytes, digits = 1) => `${(bytes / 1e9).toFixed(digits)} GB`;
+const fetchTime = (seconds) => (seconds === undefined ? 'was here' : `${seconds.toFixed(0)} s`);
 const times = (played, key) => played.map((each) => each[key]).filter((value) => value !== undefined);
 const typical = (played, key) => {
   const values = times(played, key);
@@ -41,7 +42,7 @@ function table(head, rows) {
 }
 
 /** docs/support-matrix.md */
-export function document(rows, { cache }) {
+export function document(rows, { cache, beside }) {
   const kernels = table(
     ['', 'release', 'package', 'compiler', 'linker', 'objtool', 'IBT', 'MODVERSIONS', 'modules'],
     rows.map(({ title, facts, about }) => [
@@ -91,12 +92,16 @@ export function document(rows, { cache }) {
     rows.map(({ title, size, fetchSeconds, played }) => [
       title,
       giga(size),
-      fetchSeconds === undefined ? 'was here' : `${fetchSeconds.toFixed(0)} s`,
+      fetchTime(fetchSeconds),
       typical(played, 'boot'),
       typical(played, 'build'),
       typical(played, 'trial'),
     ]),
   );
+  const second =
+    beside === undefined
+      ? ''
+      : `\nA second kernel of a series adds only what differs: \`${beside.release}\` beside \`${beside.first}\` takes ${giga(beside.size, 2)} more (fetched: ${fetchTime(beside.fetchSeconds)}).\n`;
   return `# Kernels that are tried
 
 <!-- Written by \`npm run matrix\`; bench/matrix/kernels.mjs is the list. -->
@@ -122,5 +127,5 @@ Medians of the examples; under emulation, on the machine of whoever ran it. On d
 included: ${giga(cache)}.
 
 ${costs}
-`;
+${second}`;
 }
