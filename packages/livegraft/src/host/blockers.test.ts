@@ -1,12 +1,11 @@
 /** Who holds back, judged from files as a guest with 6.1.0-55-amd64 wrote them. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Blocker, explainBlockers } from './blockers.ts';
 import { type FakeFiles, type FakeHost, fakeHost, livepatchFiles } from './testing/fake-host.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 const entry = '[<0>] do_syscall_64+0x5d/0xb0\n[<0>] entry_SYSCALL_64_after_hwframe+0x6e/0xd8\n';
 const stacks = {
@@ -167,11 +166,9 @@ test('functions of one name are told apart by their size', async () => {
     `ffffffff81000000 t pipe_read\nffffffff81000470 t a\nffffffff81001000 t pipe_read\nffffffff8100${second} t b\n`;
   const reader = task(134, 'cat', { stack: stacks.reader });
   expect((await explain({ ...reader, 'proc/kallsyms': kallsyms('1300') }))[0]?.text).toBe('sleeps in pipe_read()');
-  host.end();
   expect((await explain({ ...reader, 'proc/kallsyms': kallsyms('1470') }))[0]?.text).toBe(
     'sleeps in pipe_read(), or in another function of that name and size',
   );
-  host.end();
   const other = stacks.reader.replace('0x470', '0x300');
   const found = await explain({ ...task(134, 'cat', { stack: other }), 'proc/kallsyms': kallsyms('1300') });
   expect(found[0]?.reason).toBe('next-look');

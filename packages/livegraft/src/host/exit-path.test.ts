@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { exitPathOfModule, onExitPath } from './exit-path.ts';
 import { type FakeHost, fakeHost } from './testing/fake-host.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 test('onExitPath names functions in which a dying task may be unseen', () => {
   host = fakeHost();

@@ -1,11 +1,10 @@
 /** Who would hold a transition back if it began now, judged from files as a guest with 6.1.0-55-amd64 wrote them. */
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { foreseeBlockers } from './foresee.ts';
 import { type Livepatch, readLivepatches } from './livepatch.ts';
 import { type FakeFiles, type FakeHost, fakeHost, livepatchFiles, taskFiles } from './testing/fake-host.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 const reader = '[<0>] pipe_read+0x3df/0x470\n[<0>] vfs_read+0x2de/0x310\n';
 const writer = '[<0>] pipe_write+0x4c9/0x6e0\n[<0>] vfs_write+0x2de/0x310\n';
@@ -69,7 +68,6 @@ test('a function that a livepatch replaces already: its version is waited for; w
     ...taskFiles(11, 'yes', -1, '[<0>] pipe_write+0x4c9/0x6e0 [other]\n'),
   };
   expect((await foreseen(loaded)).blockers).toEqual(['10 in-function: sleeps in pipe_read() [other]']);
-  host.end();
   expect((await foreseen(loaded, { replace: true })).blockers).toEqual([
     '10 in-function: sleeps in pipe_read() [other]',
     '11 in-function: sleeps in pipe_write() [other]',

@@ -1,10 +1,9 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { findTransition, readLivepatch, readLivepatches } from './livepatch.ts';
 import { livepatchModules, readModule } from './modules.ts';
 import { type FakeHost, fakeHost, livepatchFiles, moduleFiles, moduleLine } from './testing/fake-host.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 test('readLivepatches reads state, objects, functions and build-ids, the oldest first', () => {
   host = fakeHost({

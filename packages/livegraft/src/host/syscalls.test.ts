@@ -1,10 +1,9 @@
 /** /proc/TID/syscall of sleepers in a guest with 6.1.0-55-amd64. */
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseSystemCall, restartsIn, sleepsIn } from './syscalls.ts';
 import { type FakeHost, fakeHost } from './testing/fake-host.ts';
 
 let host: FakeHost | undefined;
-afterEach(() => host?.end());
 
 const rest = '0x7ffe409e25e8 0x7f4ae7a11929';
 const calls: Record<string, string> = {

@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parseStat, readTasks } from './tasks.ts';
 import { type FakeHost, fakeHost, taskFiles } from './testing/fake-host.ts';
 
 let host: FakeHost | undefined;
-afterEach(() => host?.end());
 
 // /proc/2/stat of a guest with 6.1.0-55-amd64
 const kthreadd =

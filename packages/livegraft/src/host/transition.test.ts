@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type FakeHost, fakeHost, livepatchFiles, taskFiles } from './testing/fake-host.ts';
 import { followTransition } from './transition.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 const enabling = livepatchFiles('fix', ['vmlinux/pipe_read,1'], { transition: 1 });
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { kernelRefused } from '../diagnostics/host.ts';
 import { attemptsOf } from '../host/journal/attempts.ts';
@@ -15,7 +15,6 @@ beforeEach(() => {
   host = fakeHost();
   journal = new Journal({ roots: host.roots, writer: { pid: process.pid, uid: 0 } });
 });
-afterEach(() => host.end());
 
 const load = { action: 'load', name: 'livegraft_fix', moduleId: bundleId } as const;
 const done = { outcome: 'active', problems: [] } as const;

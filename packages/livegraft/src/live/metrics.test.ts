@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   type FakeHost,
   fakeHost,
@@ -14,7 +14,6 @@ import { readStanding } from './standing.ts';
 import { readStatus } from './status.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 async function text(): Promise<string> {
   return metricsText(await readStatus(host.roots, true), await readStanding(host.roots), 1_795_000_000.5);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import {
   type FakeHost,
   fakeHost,
@@ -14,7 +14,6 @@ let host: FakeHost;
 beforeEach(() => {
   host = fakeHost(moduleFiles('ext4', ext4Id));
 });
-afterEach(() => host.end());
 
 async function codes(bundle = testBundle(), options = {}): Promise<string[]> {
   const { findings } = await preflight(bundle, host.roots, options);

@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type FakeHost, fakeHost } from '../host/testing/fake-host.ts';
 import { readiness } from './readiness.ts';
 
 let host: FakeHost | undefined;
-afterEach(() => host?.end());
 
 /** What is not `yes`, as `what: state`. */
 function doubts(prepare: (host: FakeHost) => void, isRoot = true): string[] {

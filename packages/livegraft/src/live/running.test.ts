@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { type FakeHost, fakeHost, moduleFiles, taskFiles } from '../host/testing/fake-host.ts';
 import { reviewRunning } from './running.ts';
@@ -8,7 +8,6 @@ let host: FakeHost;
 beforeEach(() => {
   host = fakeHost(moduleFiles('ext4', ext4Id));
 });
-afterEach(() => host.end());
 
 test('what a load would say, and who is in the functions', async () => {
   host.write({

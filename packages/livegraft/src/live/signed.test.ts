@@ -17,7 +17,6 @@ beforeEach(async () => {
   bundle = await bundleFolder();
 });
 afterEach(() => {
-  host.end();
   rmSync(bundle.path, { recursive: true, force: true });
 });
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   type FakeHost,
   fakeHost,
@@ -11,7 +11,6 @@ import { checkStatus, readStatus } from './status.ts';
 import { findSubject } from './subject.ts';
 
 let host: FakeHost;
-afterEach(() => host.end());
 
 async function check(...names: string[]): Promise<string[]> {
   const problems = checkStatus(

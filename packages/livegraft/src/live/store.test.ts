@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { readBundle } from '../bundle/bundle.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { Journal } from '../host/journal/journal.ts';
@@ -17,7 +17,6 @@ let host: FakeHost;
 beforeEach(() => {
   host = fakeHost();
 });
-afterEach(() => host.end());
 
 const kernel = { release: '6.1.0-55-amd64', buildId: kernelId };
 const writer = { pid: 2 ** 30, uid: 0 };

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { bootId, type FakeHost, fakeHost } from '../testing/fake-host.ts';
 import { attemptsOf, strikesOf } from './attempts.ts';
 import { formatEntry, type JournalEntry, parseJournal } from './entry.ts';
@@ -9,7 +9,6 @@ import { Journal, journalPath, type News, readJournal } from './journal.ts';
 import { loggerCall } from './system-log.ts';
 
 let host: FakeHost;
-afterEach(() => host?.end());
 
 const writer = { pid: 4711, uid: 0, user: 'alice' };
 const load: News = { attempt: 'a1', action: 'load', step: 'begin', name: 'livegraft_fix', moduleId: '22' };

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { HostRoots } from '../roots.ts';
 
 /** Path → content, `sys/…` and `proc/…`; an empty folder ends with a slash. */
@@ -12,11 +13,12 @@ export interface FakeHost {
   /** Adds or changes files. */
   write(files: FakeFiles): void;
   remove(path: string): void;
-  end(): void;
 }
 
+/** It is gone when the test ends that made it, itself or before it began. */
 export function fakeHost(files: FakeFiles = {}): FakeHost {
   const folder = mkdtempSync(join(tmpdir(), 'livegraft-host-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const host: FakeHost = {
     roots: {
       sys: join(folder, 'sys'),
@@ -33,7 +35,6 @@ export function fakeHost(files: FakeFiles = {}): FakeHost {
       }
     },
     remove: (path) => rmSync(join(folder, path), { recursive: true, force: true }),
-    end: () => rmSync(folder, { recursive: true, force: true }),
   };
   host.write({ ...kernel, ...files });
   return host;
