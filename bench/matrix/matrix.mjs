@@ -33,6 +33,7 @@ mkdirSync(scratchHome, { recursive: true });
 const scratch = mkdtempSync(join(scratchHome, 'matrix-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
+const inOrder = new Intl.Collator('en', { numeric: true });
 const seconds = async (work) => {
   const started = performance.now();
   const value = await work();
@@ -56,12 +57,14 @@ async function choose({ pattern, pinned }) {
   return offered.some(isWhole) ? pinned : (newestWhole(offered, pattern) ?? here.at(-1));
 }
 
-/** Another kernel of a series that is there whole, in the archive or in the cache. */
+/** The kernel before another one in its series, or the one after it, that is there whole, in the archive or in the cache. */
 async function neighbour({ release, pattern }) {
   const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
   const whole = offered.filter(({ missing }) => missing.length === 0).map((each) => each.release);
   const here = (await listKernels()).map(({ name }) => name);
-  return [...whole, ...here].find((each) => pattern.test(each) && each !== release);
+  const all = [...new Set([release, ...whole, ...here])].filter((each) => pattern.test(each)).sort(inOrder.compare);
+  const at = all.indexOf(release);
+  return all[at - 1] ?? all[at + 1];
 }
 
 /** One example: what came of it, and how long that took. */

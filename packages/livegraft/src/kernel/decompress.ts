@@ -19,6 +19,7 @@ export async function decompress(
   const result = await execa(compression, ['-d', '-c'], {
     input: bytes,
     encoding: 'buffer',
+    stripFinalNewline: false,
     reject: false,
     env: { LC_ALL: 'C' },
     maxBuffer: 1024 * 1024 * 1024,

@@ -69,7 +69,9 @@ test('the module has what objtool writes at the link, room before functions, and
 
 test('it is loaded, does what it says, its target is unloaded and loaded again, and all is taken back', async () => {
   const { before, after, reverted } = await example();
-  const scripts = { before: before!, after: after!, reverted: reverted! };
+  // the kernel knows its own modules, which came compressed: their signature is whole
+  const own = '[ -z "$(cat /sys/module/pktgen/taint)" ]';
+  const scripts = { before: before!, after: { ...after!, text: `${after!.text}\n${own}\n` }, reverted: reverted! };
   const { evidence } = await tryBundles({ kernel, bundles: [bundle], ...scripts, targetsLater: true });
   expect(evidence, JSON.stringify(evidence, undefined, 1)).toMatchObject({ verdict: 'passed' });
   const steps = evidence.steps.map(({ kind, subject }) => `${kind} ${subject}`);
