@@ -11,6 +11,7 @@ import { root, setUp } from '../scripts/setup.mjs';
 const { values } = parseArgs({ options: { kernel: { type: 'string' }, step: { type: 'string', multiple: true } } });
 setUp();
 const { readSaid } = await import(join(root, 'packages/livegraft/dist/live/testing/said.js'));
+const { examplePatch } = await import(join(root, 'packages/livegraft/dist/testing/examples.js'));
 const kernel = values.kernel ?? '6.1.0-55-amd64';
 const program = join(root, 'packages/livegraft/bin/livegraft.js');
 const tools = join(root, 'packages/livegraft/src/live/testing/survive.sh');
@@ -125,7 +126,7 @@ try {
     ['proc-meminfo', 'livegraft_one'],
     ['sleeping-reader', 'livegraft_pipe'],
   ]) {
-    const patch = join(root, 'examples', example, 'example.patch');
+    const patch = examplePatch({ release: kernel }, example);
     const built = await livegraft(['build', patch, '--kernel', kernel, '-o', dir, '--name', name, '--quiet']);
     if (built.exit !== 0) throw new Error(built.stderr);
   }

@@ -9,7 +9,11 @@ const bin = (path) => join(root, 'node_modules', path);
 const steps = [
   ['format and lint', bin('@biomejs/biome/bin/biome'), ['check', '--error-on-warnings', '.']],
   ['types', bin('typescript/bin/tsc'), ['-b']],
-  ['typed lint', bin('oxlint/bin/oxlint'), ['--type-aware', '--deny-warnings', 'packages', 'packaging', 'scripts']],
+  [
+    'typed lint',
+    bin('oxlint/bin/oxlint'),
+    ['--type-aware', '--deny-warnings', 'packages', 'packaging', 'scripts', 'bench'],
+  ],
   ['import directions', join(root, 'scripts/check-imports.mjs'), []],
   ['unit tests', bin('vitest/vitest.mjs'), ['run', '--project', 'unit', '--reporter=dot']],
   ['dead code', bin('knip/bin/knip.js'), ['--no-progress']],

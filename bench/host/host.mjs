@@ -43,6 +43,9 @@ export async function benchHost(scratch, { kernel, picture, tell = () => undefin
   if (picture !== undefined) writeFileSync(picture, gapsPicture(gaps));
   return {
     cost,
-    gaps: gaps.map(({ phases, ...rest }) => ({ ...rest, phases: phases.map(({ histogram: _, ...phase }) => phase) })),
+    gaps: gaps.map(({ phases, ...rest }) => ({
+      ...rest,
+      phases: phases.map((phase) => ({ ...phase, histogram: undefined })),
+    })),
   };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { root, setUp } from '../../scripts/setup.mjs';
+import { setUp } from '../../scripts/setup.mjs';
 import { spread, trend } from './statistics.mjs';
 
 const usage = `npm run shadow -- [OPTIONS]
@@ -34,6 +34,7 @@ if (options.help || (options.leak !== undefined && leak === undefined)) {
   process.exit(options.help ? 0 : 2);
 }
 setUp();
+const { examplePatch } = await import('../../packages/livegraft/dist/testing/examples.js');
 const { build, chooseKernel, compileModules, compileProgram, memberOffset, runScript } = await import('./guest.mjs');
 
 const scratch = mkdtempSync(join(tmpdir(), 'livegraft-shadow-'));
@@ -55,7 +56,7 @@ tell(
 
 /** The example's patch, or one that forgets to free fields. */
 function patch(file) {
-  const path = join(root, `examples/shadow-field/${file}.patch`);
+  const path = examplePatch(kernel, 'shadow-field', `${file}.patch`);
   if (leak === undefined) return path;
   const text = readFileSync(path, 'utf8');
   const forgetful = text.replace(leak, '+\tuser_note_detach(NULL);');

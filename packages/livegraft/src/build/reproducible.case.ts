@@ -3,14 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { examplePatch } from '../testing/examples.ts';
 import { compileProgram, livegraft, type Ran } from '../testing/program.ts';
 import { sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 
 const kernel = await testKernel();
-const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 let dir = '';
 let other: Readonly<Record<string, string>> = {};
 /** The header needs the list of all units made anew, which takes minutes. */
@@ -26,7 +25,7 @@ beforeAll(async () => {
     join(dir, 'names.patch'),
     sourcePatch(kernel, { 'fs/proc/cmdline.c': ["seq_putc(m, '\\n');", text] }),
   );
-  for (const name of patches.slice(1)) await cp(join(examples, name, 'example.patch'), join(dir, `${name}.patch`));
+  for (const name of patches.slice(1)) await cp(examplePatch(kernel, name), join(dir, `${name}.patch`));
   // the same kernel at another place, source and build tree
   const source = join(dir, 'elsewhere/source');
   await mkdir(join(source, '..'));

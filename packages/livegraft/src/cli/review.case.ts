@@ -2,18 +2,17 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Review, reviewSchema } from '../bundle/review.ts';
+import { examplePatch } from '../testing/examples.ts';
 import { compileProgram, livegraft, type Ran, type RunSettings } from '../testing/program.ts';
 import { sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { cmdline, good } from '../testing/workplace.ts';
 
 const kernel = await testKernel();
-const example = (name: string): string =>
-  fileURLToPath(new URL(`../../../../examples/${name}/example.patch`, import.meta.url));
+const example = (name: string): string => examplePatch(kernel, name);
 let dir = '';
 /** Nothing to judge, but a large function and data; tasks sleep in what it replaces; a copy of the first to spoil. */
 let [clear, judged, fresh] = ['', '', ''];

@@ -5,16 +5,16 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readModule } from '../kernel/modules.ts';
+import { examplePatch, pipeReader } from '../testing/examples.ts';
 import { compileProgram, livegraft } from '../testing/program.ts';
 import { sourcePatch } from '../testing/source-patch.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
-const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
+const sleepsIn = await pipeReader(kernel);
 const cycles = Number(process.env['LIVEGRAFT_CYCLES'] ?? 20);
 let dir = '';
 
@@ -135,8 +135,9 @@ beforeAll(async () => {
   };
   const version = 'static int version_proc_show(';
   const uptime = 'static int uptime_proc_show(';
-  const shadow = await readFile(join(examples, 'shadow-field/example.patch'), 'latin1');
-  await build('livegraft_calls', await readFile(join(examples, 'callbacks/example.patch'), 'latin1'));
+  const sleeper = `static ssize_t\n${sleepsIn}(`;
+  const shadow = await readFile(examplePatch(kernel, 'shadow-field'), 'latin1');
+  await build('livegraft_calls', await readFile(examplePatch(kernel, 'callbacks'), 'latin1'));
   await build(
     'livegraft_refuse',
     sourcePatch(kernel, {
@@ -156,28 +157,18 @@ beforeAll(async () => {
   await build(
     'livegraft_middle',
     sourcePatch(kernel, {
-      'fs/pipe.c': [
-        'static ssize_t\npipe_read(',
-        `${all('pipe')}LIVEGRAFT_INCLUDE(pipe_read, "tasks sleep in it");\nstatic ssize_t\npipe_read(`,
-      ],
+      'fs/pipe.c': [sleeper, `${all('pipe')}LIVEGRAFT_INCLUDE(${sleepsIn}, "tasks sleep in it");\n${sleeper}`],
     }),
   );
   await build('livegraft_shadow', shadow);
-  const successor = await readFile(join(examples, 'shadow-field/successor.patch'), 'latin1');
+  const successor = await readFile(examplePatch(kernel, 'shadow-field', 'successor.patch'), 'latin1');
   await build('livegraft_shadow2', successor, '--replace');
   // with a function beside it in which somebody sleeps: its transition can be turned round
   const held = sourcePatch(kernel, {
-    'fs/pipe.c': [
-      'static ssize_t\npipe_read(',
-      '#include <livegraft.h>\nLIVEGRAFT_INCLUDE(pipe_read, "tasks sleep in it");\nstatic ssize_t\npipe_read(',
-    ],
+    'fs/pipe.c': [sleeper, `#include <livegraft.h>\nLIVEGRAFT_INCLUDE(${sleepsIn}, "tasks sleep in it");\n${sleeper}`],
   });
   await build('livegraft_turned', `${successor}${held}`, '--replace');
-  await build(
-    'livegraft_stateless',
-    await readFile(join(examples, 'proc-meminfo/example.patch'), 'latin1'),
-    '--replace',
-  );
+  await build('livegraft_stateless', await readFile(examplePatch(kernel, 'proc-meminfo'), 'latin1'), '--replace');
   await writeFile(join(dir, 'pktgen.ko'), await readModule(kernel, 'pktgen'));
   await writeFile(join(dir, 'script.sh'), script);
   const guest = await livegraft(['vm', kernel.name, '--', 'sh', join(dir, 'script.sh')], { cwd: dir });

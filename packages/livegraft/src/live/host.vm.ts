@@ -2,14 +2,14 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { examplePatch, pipeReader } from '../testing/examples.ts';
 import { compileProgram, livegraft, program } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
-const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
+const reader = await pipeReader(kernel);
 let dir = '';
 
 let said: ReadonlyMap<string, Said>;
@@ -99,7 +99,7 @@ cat /tmp/all >&4
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'livegraft-host-vm-'));
   await compileProgram();
-  const meminfo = join(examples, 'proc-meminfo/example.patch');
+  const meminfo = examplePatch(kernel, 'proc-meminfo');
   const second = join(dir, 'second.patch');
   await writeFile(
     second,
@@ -111,7 +111,7 @@ beforeAll(async () => {
   };
   await build(meminfo, 'livegraft_one');
   await build(second, 'livegraft_two');
-  await build(join(examples, 'sleeping-reader/example.patch'), 'livegraft_pipe');
+  await build(examplePatch(kernel, 'sleeping-reader'), 'livegraft_pipe');
   await cp(join(dir, 'livegraft_one'), join(dir, 'other/livegraft_one'), { recursive: true });
   const manifest = join(dir, 'other/livegraft_one/manifest.json');
   const text = await readFile(manifest, 'utf8');
@@ -188,11 +188,11 @@ test('review --running: who sleeps in the functions, and what would bring him th
   expect(result).toMatchObject({
     name: 'livegraft_pipe',
     verdict: { state: 'judgement' },
-    running: { release: kernel.release, findings: [{ code: 'function-occupied', place: 'pipe_read' }] },
+    running: { release: kernel.release, findings: [{ code: 'function-occupied', place: reader }] },
   });
   const { blockers } = result['running'] as { blockers: { task: { comm: string } }[] };
   expect(blockers.find(({ task }) => task.comm === 'cat')).toMatchObject({
-    ...{ kind: 'user', reason: 'in-function', text: 'sleeps in pipe_read()', where: { symbol: 'pipe_read' } },
+    ...{ kind: 'user', reason: 'in-function', text: `sleeps in ${reader}()`, where: { symbol: reader } },
     advice: [
       'wait: the kernel signals it about 15 s after the transition began',
       'wake it now: livegraft wake (read is restarted by the kernel: the program does not notice)',

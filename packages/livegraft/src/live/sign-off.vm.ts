@@ -3,14 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { examplePatch } from '../testing/examples.ts';
 import { compileProgram, livegraft } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
-const example = fileURLToPath(new URL('../../../../examples/proc-meminfo/example.patch', import.meta.url));
+const example = examplePatch(kernel, 'proc-meminfo');
 let dir = '';
 let said: ReadonlyMap<string, Said>;
 

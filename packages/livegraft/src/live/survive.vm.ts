@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { examplePatch } from '../testing/examples.ts';
 import { compileProgram, livegraft } from '../testing/program.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { readSaid, type Said, telling } from './testing/said.ts';
 
 const kernel = await testKernel();
-const examples = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 const tools = fileURLToPath(new URL('testing/survive.sh', import.meta.url));
 let dir = '';
 
@@ -35,9 +35,9 @@ beforeAll(async () => {
   for (const [example, name] of [
     ['proc-meminfo', 'livegraft_one'],
     ['sleeping-reader', 'livegraft_pipe'],
-  ]) {
-    const patch = join(examples, example!, 'example.patch');
-    expect(await livegraft(['build', patch, '--kernel', kernel.name, '-o', dir, '--name', name!])).toMatchObject({
+  ] as const) {
+    const patch = examplePatch(kernel, example);
+    expect(await livegraft(['build', patch, '--kernel', kernel.name, '-o', dir, '--name', name])).toMatchObject({
       exit: 0,
     });
   }

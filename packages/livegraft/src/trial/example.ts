@@ -2,6 +2,7 @@
  * The examples of `examples/`: a patch, what must come of it, and scripts that look at the kernel. A folder of a kernel series (`6.12/`) inside of
  * an example has the files that are others there, because the source is.
  */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -41,17 +42,19 @@ export async function exampleNames(root: string): Promise<string[]> {
 }
 
 /**
- * An example as it is for a kernel.
+ * Where a file of an example is for a kernel: in the folder of its series, or beside it.
  * @param release `uname -r`: its first two numbers are the series
  */
-export async function readExample(root: string, name: string, release: string): Promise<Example> {
+export function exampleFile(root: string, name: string, file: string, release: string): string | undefined {
   const series = /^\d+\.\d+/.exec(release)?.[0] ?? '';
+  return [join(root, name, series, file), join(root, name, file)].find((path) => existsSync(path));
+}
+
+/** An example as it is for a kernel. */
+export async function readExample(root: string, name: string, release: string): Promise<Example> {
   const read = async (file: string): Promise<{ path: string; bytes: Buffer } | undefined> => {
-    for (const path of [join(root, name, series, file), join(root, name, file)]) {
-      const bytes = await readFile(path).catch(() => undefined);
-      if (bytes !== undefined) return { path, bytes };
-    }
-    return undefined;
+    const path = exampleFile(root, name, file, release);
+    return path === undefined ? undefined : { path, bytes: await readFile(path) };
   };
   const script = async (file: string): Promise<Script | undefined> => {
     const found = await read(file);

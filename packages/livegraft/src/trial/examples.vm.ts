@@ -3,17 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { build } from '../build/build.ts';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { silent } from '../support/progress.ts';
+import { examplesFolder } from '../testing/examples.ts';
 import { testKernel } from '../testing/test-kernel.ts';
 import { exampleNames, readExample } from './example.ts';
 import { tryBundles } from './try.ts';
 
-const root = fileURLToPath(new URL('../../../../examples', import.meta.url));
-const names = await exampleNames(root);
+const names = await exampleNames(examplesFolder);
 
 let out: string;
 beforeAll(async () => {
@@ -27,7 +26,11 @@ const byName = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
 describe('examples', () => {
   test.for(names)('%s', async (name, { skip }) => {
     const kernel = await testKernel();
-    const { patch, module, expected, before, after, reverted } = await readExample(root, name, kernel.release);
+    const { patch, module, expected, before, after, reverted } = await readExample(
+      examplesFolder,
+      name,
+      kernel.release,
+    );
     if (expected.outcome === 'absent') return skip(expected.why);
     const building = build({ patches: [patch], kernel, out, name: module, replace: false, progress: silent });
     if (expected.outcome === 'refused') {

@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { readElf } from '@livegraft/binfmt/elf/read';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build } from '../build/build.ts';
@@ -17,10 +16,10 @@ import { readImage } from '../kernel/image.ts';
 import { listKernels } from '../kernel/store.ts';
 import type { Kernel } from '../kernel/types.ts';
 import { silent } from '../support/progress.ts';
+import { examplesFolder } from '../testing/examples.ts';
 import { readExample } from './example.ts';
 import { tryBundles } from './try.ts';
 
-const examples = fileURLToPath(new URL('../../../../examples', import.meta.url));
 const wanted = /^6\.12\.\d+\+deb13(\.\d+)?-amd64$/;
 
 async function choose(): Promise<string> {
@@ -33,7 +32,7 @@ async function choose(): Promise<string> {
 let dir = '';
 let kernel: Kernel;
 let bundle: Bundle;
-const example = async () => readExample(examples, 'late-module', kernel.release);
+const example = async () => readExample(examplesFolder, 'late-module', kernel.release);
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'livegraft-reach-'));

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { build } from '../../build/build.ts';
 import { readReview } from '../../bundle/bundle.ts';
 import { silent } from '../../support/progress.ts';
+import { examplePatch } from '../../testing/examples.ts';
 import { sourcePatch } from '../../testing/source-patch.ts';
 import { testKernel } from '../../testing/test-kernel.ts';
 
@@ -28,8 +29,8 @@ async function review(name: string, patch: string) {
 }
 
 async function example(name: string, change = (text: string) => text) {
-  const path = new URL(`../../../../../examples/${name}/example.patch`, import.meta.url);
-  return review(`livegraft_${name.replace('-', '_')}`, change(await readFile(path, 'latin1')));
+  const text = await readFile(examplePatch(kernel, name), 'latin1');
+  return review(`livegraft_${name.replace('-', '_')}`, change(text));
 }
 
 test('callbacks that set a value and put it back convert the kernel: a state names that', async () => {
