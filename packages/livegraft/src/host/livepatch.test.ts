@@ -28,6 +28,18 @@ test('readLivepatches reads state, objects, functions and build-ids, the oldest 
   expect(findTransition(host.roots)?.name).toBe('a_new');
 });
 
+test('where the kernel says in which order it stacks them, that counts', () => {
+  const files = { ...livepatchFiles('a', []), ...livepatchFiles('b', []) };
+  const names = (): string[] => readLivepatches(host.roots).map(({ name }) => name);
+  host = fakeHost({ ...files, 'proc/modules': moduleLine('a') + moduleLine('b') });
+  expect(names()).toEqual(['b', 'a']);
+  host.write({ 'sys/kernel/livepatch/a/stack_order': '1\n', 'sys/kernel/livepatch/b/stack_order': '2\n' });
+  expect(names()).toEqual(['a', 'b']);
+  // one that goes while they are read
+  host.remove('sys/kernel/livepatch/b/stack_order');
+  expect(names()).toEqual(['b', 'a']);
+});
+
 test('readLivepatches knows all four states', () => {
   host = fakeHost({
     ...livepatchFiles('a', [], { enabled: 1, transition: 1 }),

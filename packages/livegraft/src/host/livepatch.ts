@@ -45,13 +45,22 @@ export function livepatchFolder(roots: HostRoots): string {
   return join(roots.sys, 'kernel/livepatch');
 }
 
-/** All livepatches, the oldest first: of several on one function the last one runs. Empty, too, where the kernel has no livepatching. */
+/**
+ * All livepatches, the oldest first: of several on one function the last one runs. Empty, too, where the kernel has no livepatching.
+ * The kernel's own `stack_order` where it has it (6.14), else the order in which their modules came.
+ */
 export function readLivepatches(roots: HostRoots): Livepatch[] {
-  const order = moduleOrder(roots);
-  const rank = (name: string): number => (order.indexOf(name) + 1 || order.length + 1) - 1;
-  return folders(livepatchFolder(roots))
-    .flatMap((name) => readLivepatch(roots, name) ?? [])
-    .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name, 'en'));
+  const modules = moduleOrder(roots);
+  const ranked = folders(livepatchFolder(roots)).flatMap((name) => {
+    const livepatch = readLivepatch(roots, name);
+    if (livepatch === undefined) return [];
+    const stacked = Number.parseInt(readProc(join(livepatchFolder(roots), name, 'stack_order')) ?? '', 10);
+    return [{ livepatch, stacked, loaded: (modules.indexOf(name) + 1 || modules.length + 1) - 1 }];
+  });
+  const key = ranked.some(({ stacked }) => Number.isNaN(stacked)) ? 'loaded' : 'stacked';
+  return ranked
+    .sort((a, b) => a[key] - b[key] || a.livepatch.name.localeCompare(b.livepatch.name, 'en'))
+    .map(({ livepatch }) => livepatch);
 }
 
 /** One livepatch; undefined when the kernel does not know it (any more). */
