@@ -13,6 +13,15 @@ test('parseEnabledFunctions tells redirection from watching', () => {
   ]);
 });
 
+test('before 5.11 ftrace stands between: the handler is in brackets', () => {
+  // 5.10.0-46-amd64 in a guest, with a livepatch
+  const text =
+    'meminfo_proc_show (1) R I  \ttramp: 0xffffffffc03db000 (klp_ftrace_handler+0x0/0xa0) ->ftrace_ops_assist_func+0x0/0x110\n';
+  expect(parseEnabledFunctions(text)).toEqual([
+    { name: 'meminfo_proc_show', users: 1, redirects: true, direct: false, callees: ['klp_ftrace_handler'] },
+  ]);
+});
+
 // kernel/trace/ftrace.c, t_show: a direct call is a line of its own; several users have no trampoline in common
 test('parseEnabledFunctions reads modules, direct calls and several users', () => {
   const text = `ext4_file_open [ext4] (2) R I D 	tramp: ftrace_regs_caller+0x0/0x70 (call_direct_funcs+0x0/0x10)

@@ -40,8 +40,11 @@ export function parseEnabledFunctions(text: string): FtraceUser[] {
         callees: [],
       });
     }
-    // the second line of an entry begins with a tab: `direct-->bpf_trampoline_…+0x0/0x…`
-    for (const [, callee] of line.matchAll(/->\s*([\w.]+)\+0x/g)) users.at(-1)?.callees.push(callee!);
+    // before 5.11 a handler is called by ftrace_ops_assist_func(), and only the brackets name it; the second line of an entry begins with a
+    // tab: `direct-->bpf_trampoline_…+0x0/0x…`
+    for (const [, handler, callee] of line.matchAll(/(?:\(([\w.]+)\+0x[^)]*\)\s*)?->\s*([\w.]+)\+0x/g)) {
+      users.at(-1)?.callees.push(callee === 'ftrace_ops_assist_func' ? (handler ?? callee!) : callee!);
+    }
   }
   return users;
 }
