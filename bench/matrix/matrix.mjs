@@ -170,7 +170,7 @@ if (options.only === undefined && options.examples === undefined) {
     title: series.title,
     release: other,
     first: series.kernel.release,
-    size: sizesOf(series.kernel.dir, second.kernel.dir)[1],
+    size: sizesOf(...fetched.map(({ kernel }) => kernel.dir), second.kernel.dir).at(-1),
     fetchSeconds: second.fetchSeconds,
   };
   writeFileSync(path, document(rows, { cache: sizesOf(cacheDir())[0], beside }));

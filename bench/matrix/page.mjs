@@ -123,7 +123,7 @@ ${outcomes}
 ${absent.length === 0 ? '' : `\n${absent.join('\n')}\n`}
 ## What it costs
 
-Medians of the examples; under emulation, on the machine of whoever ran it. On disk: files that kernels of a series share are there once. The whole cache, downloads
+Medians of the examples; under emulation, on the machine of whoever ran it. On disk: one alone. The whole cache, downloads and compilers
 included: ${giga(cache)}.
 
 ${costs}

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lets a patched module be unloaded and loaded again while the livepatch stays.
+ * Lets a patched module come again while the livepatch stays.
  *
  * Before Linux 6.3 the livepatch core leaves the addresses of a module that goes away in the livepatch's code;
  * when the module comes back, apply_relocate_add() finds the fields filled and the module is refused
  * ("Skipping invalid relocation target, existing value is nonzero"). Since 0c05e7bd2d01 ("livepatch,x86: Clear
  * relocation targets on a module removal") the core clears them; this does the same for the kernels before.
  *
- * Called after the object's functions were unpatched: nobody runs in the code that is cleared.
+ * The core still leaves those of a module that a pre_patch callback keeps out (klp_module_coming() cleans up after
+ * the livepatches before the one that failed, not after that one): this clears them then, on all kernels.
+ *
+ * Called when nobody runs in the code that is cleared, and nobody will before apply_relocate_add() has filled the
+ * fields again, which makes all processors see them. noipa: the checker of the finished module reads the callers.
  */
 #include <linux/elf.h>
 #include <linux/livepatch.h>
@@ -17,7 +21,6 @@
 
 /* not exported; the livepatch core resolves them when this module is loaded */
 extern void *text_poke(void *addr, const void *opcode, size_t len);
-extern void text_poke_sync(void);
 extern struct mutex text_mutex;
 
 static size_t livegraft_field_size(const Elf_Rela *rela)
@@ -36,7 +39,7 @@ static size_t livegraft_field_size(const Elf_Rela *rela)
 	}
 }
 
-static void livegraft_forget(struct klp_object *obj)
+static __attribute__((__noipa__)) void livegraft_forget(struct klp_object *obj)
 {
 	static const char zeros[8];
 	const struct klp_modinfo *info = THIS_MODULE->klp_info;
@@ -59,6 +62,5 @@ static void livegraft_forget(struct klp_object *obj)
 			if (livegraft_field_size(rela))
 				text_poke(target + rela->r_offset, zeros, livegraft_field_size(rela));
 	}
-	text_poke_sync();
 	mutex_unlock(&text_mutex);
 }

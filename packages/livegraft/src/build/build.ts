@@ -299,7 +299,7 @@ function describe(
       object: object.name,
       buildId: shipped.buildIdOf(object.name),
       functions: object.functions.length,
-      forgets: object.forget,
+      forgets: object.forget === 'going',
     })),
     units: units.map(({ source, space, placement }) => {
       const proofs = [...placement.functions.values()];

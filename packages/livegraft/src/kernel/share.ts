@@ -1,6 +1,6 @@
 /**
  * Source trees of one series differ in few files; equal ones are kept once, as hard links. A source tree is never written to, and of its files only
- * content and name mean something. Small files are most of the work and little of the space (16 kB and more: a fifth of the files, two thirds of it).
+ * content and name mean something.
  */
 import { join } from 'node:path';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
@@ -22,7 +22,7 @@ export async function shareSource(release: string, options: Options): Promise<vo
     try {
       await run(
         'hardlink',
-        ['-q', '--ignore-time', '--respect-name', '--minimum-size', '16384', ...folders],
+        ['-q', '--ignore-time', '--respect-name', ...folders],
         withSignal({ group: true }, options),
       );
     } catch (error) {

@@ -8,8 +8,8 @@ const facts: GlueFacts = {
   info: [['livegraft', '0.1.0']],
 };
 const f = (name: string, position = 0) => ({ name, position, source: `${name}.c` });
-const vmlinux: GlueObject = { name: 'vmlinux', functions: [f('a'), f('b', 2)], forget: false };
-const ext4: GlueObject = { name: 'ext4', functions: [f('c.isra.0')], forget: false };
+const vmlinux: GlueObject = { name: 'vmlinux', functions: [f('a'), f('b', 2)] };
+const ext4: GlueObject = { name: 'ext4', functions: [f('c.isra.0')] };
 
 describe('writeGlue', () => {
   test('functions are numbered through all objects; vmlinux has no name', async () => {
@@ -38,8 +38,8 @@ describe('writeGlue', () => {
 
   test('the code that clears relocations is there when an object needs it, and only for that', async () => {
     expect(await writeGlue(facts, [vmlinux, ext4])).not.toContain('livegraft_forget');
-    const text = await writeGlue(facts, [vmlinux, { ...ext4, forget: true }]);
-    expect(text).toContain('static void livegraft_forget(struct klp_object *obj)');
+    const text = await writeGlue(facts, [vmlinux, { ...ext4, forget: 'going' }]);
+    expect(text).toContain('void livegraft_forget(struct klp_object *obj)');
     expect(text.match(/\.callbacks = \{ \.post_unpatch = livegraft_forget \}/g)).toHaveLength(1);
   });
 
@@ -47,7 +47,7 @@ describe('writeGlue', () => {
     const row = (source: string, functions: GlueCallbacks['functions']): GlueCallbacks => ({ source, functions });
     const text = await writeGlue({ ...facts, states: [{ id: 7, version: 2 }] }, [
       { ...vmlinux, callbacks: [row('a.c', { pre_patch: 'f', post_unpatch: 'g' }), row('b.c', { pre_patch: 'h' })] },
-      { ...ext4, forget: true, callbacks: [row('c.c', { post_patch: 'i' })] },
+      { ...ext4, forget: 'going', callbacks: [row('c.c', { post_patch: 'i' })] },
     ]);
     expect(text).toContain('extern int livegraft_callback_2(struct klp_object *obj);\t/* b.c: h */');
     expect(text).toMatch(
@@ -58,7 +58,18 @@ describe('writeGlue', () => {
     );
     expect(text).toContain('.callbacks = { .pre_patch = pre_patch_0, .post_unpatch = post_unpatch_0, },');
     expect(text).toContain('.callbacks = { .post_patch = post_patch_1, .post_unpatch = post_unpatch_1, },');
+    expect(text).toContain('\treturn livegraft_run_pre_patch(obj, callbacks_0);');
     expect(text).toContain('\t{ .id = 7UL, .version = 2U },\n\t{ }\n};');
     expect(text).toContain('\t.states = states,\n');
+  });
+
+  test('where the core clears relocations, only what a pre_patch keeps out is forgotten', async () => {
+    const callbacks = [{ source: 'c.c', functions: { pre_patch: 'f', post_unpatch: 'g' } }];
+    const text = await writeGlue(facts, [vmlinux, { ...ext4, forget: 'refused', callbacks }]);
+    expect(text).toContain('callbacks_1[] = {\t/* ext4 */\n\t{ .pre_patch = livegraft_callback_0');
+    expect(text).toContain(
+      'int err = livegraft_run_pre_patch(obj, callbacks_1);\n\n\tif (err)\n\t\tlivegraft_forget(obj);',
+    );
+    expect(text.match(/livegraft_forget/g)).toHaveLength(2);
   });
 });

@@ -8,9 +8,12 @@ export interface GlueObject {
   readonly functions: readonly GlueFunction[];
   /** Callbacks of the patch, a row for each unit that has some, in the order of the patch. */
   readonly callbacks?: readonly GlueCallbacks[];
-  /** Livepatch relocations must be cleared when this module goes away (kernels before 6.3). */
-  readonly forget: boolean;
+  /** When the livepatch itself must clear the relocations that name this module. */
+  readonly forget?: Forget;
 }
+
+/** `going`: whenever it goes (the core of kernels before 6.3 does not); `refused`: only when a pre_patch keeps it out. */
+export type Forget = 'going' | 'refused';
 
 export interface GlueFunction {
   /** The symbol to be replaced. */
@@ -50,7 +53,7 @@ export function callbackName(n: number): string {
 
 /** The text of glue.c. Functions are numbered through all objects in the order given. */
 export async function writeGlue(facts: GlueFacts, objects: readonly GlueObject[]): Promise<string> {
-  const forget = objects.some((object) => object.forget);
+  const forget = objects.some((object) => object.forget !== undefined);
   let n = 0;
   let calls = 0;
   const numbered = objects.map((object) => ({
@@ -142,7 +145,7 @@ function objectEntry(object: NumberedObject, i: number): string {
   const callbacks =
     object.rows.length > 0
       ? ` .callbacks = { ${kinds.map((kind) => `.${kind} = ${kind}_${i},`).join(' ')} },`
-      : object.forget
+      : object.forget === 'going'
         ? ' .callbacks = { .post_unpatch = livegraft_forget },'
         : '';
   return `\t{${name} .funcs = functions_${i},${callbacks} },`;
@@ -157,7 +160,7 @@ interface Cell {
 
 interface NumberedObject {
   readonly name: string;
-  readonly forget: boolean;
+  readonly forget?: Forget;
   readonly rows: readonly { readonly source: string; readonly cells: readonly Cell[] }[];
 }
 
@@ -168,7 +171,7 @@ function declaration({ kind, name, n, source }: Cell): string {
 
 function kindsOf({ rows, forget }: NumberedObject): CallbackKind[] {
   const used = new Set(rows.flatMap(({ cells }) => cells.map(({ kind }) => kind)));
-  return callbackKinds.filter((kind) => used.has(kind) || (forget && kind === 'post_unpatch'));
+  return callbackKinds.filter((kind) => used.has(kind) || (forget === 'going' && kind === 'post_unpatch'));
 }
 
 /** Livepatch relocations are forgotten last of all, and also when a pre_patch fails: that is the first row. */
@@ -178,12 +181,18 @@ function callbackTable(object: NumberedObject, i: number): string {
     ({ source, cells }) =>
       `\t{ ${cells.map(({ kind, n }) => `.${kind} = ${callbackName(n)},`).join(' ')} },\t/* ${comment(source)} */\n`,
   );
-  const first = object.forget ? ['\t{ .post_unpatch = livegraft_forget, },\n'] : [];
+  const first = object.forget === 'going' ? ['\t{ .post_unpatch = livegraft_forget, },\n'] : [];
   const calls = kindsOf(object).map((kind) => {
-    const [type, word] = kind === 'pre_patch' ? ['int', 'return '] : ['void', ''];
-    return `static ${type} ${kind}_${i}(struct klp_object *obj)\n{\n\t${word}livegraft_run_${kind}(obj, callbacks_${i});\n}\n`;
+    const call = `livegraft_run_${kind}(obj, callbacks_${i})`;
+    const body =
+      kind !== 'pre_patch' ? `\t${call};\n` : object.forget === 'refused' ? orForget(call) : `\treturn ${call};\n`;
+    return `static ${kind === 'pre_patch' ? 'int' : 'void'} ${kind}_${i}(struct klp_object *obj)\n{\n${body}}\n`;
   });
   return `\nstatic const struct livegraft_callbacks callbacks_${i}[] = {\t/* ${object.name} */\n${[...first, ...rows].join('')}\t{ }\n};\n\n${calls.join('\n')}`;
+}
+
+function orForget(call: string): string {
+  return `\tint err = ${call};\n\n\tif (err)\n\t\tlivegraft_forget(obj);\n\treturn err;\n`;
 }
 
 function stateTable(states: NonNullable<GlueFacts['states']>): string {

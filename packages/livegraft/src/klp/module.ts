@@ -99,13 +99,26 @@ function glueObjects(extraction: Extraction, coreClears: boolean): GlueObject[] 
   return sorted.map(([name, functions]) => ({
     name,
     callbacks: unitsIn(extraction.callbacks, name).map(rowOf),
-    forget: name !== 'vmlinux' && applied.has(name) && !coreClears,
+    ...forgetting(name !== 'vmlinux' && applied.has(name), coreClears, extraction.callbacks, name),
     functions: functions.map((replaced) => ({
       name: replaced.verdict.original!.name,
       position: replacedPosition(replaced),
       source: replaced.unit.source,
     })),
   }));
+}
+
+/** Only what was applied can be in the way when the module comes again. */
+function forgetting(
+  isApplied: boolean,
+  coreClears: boolean,
+  callbacks: readonly Callback[],
+  object: string,
+): Pick<GlueObject, 'forget'> {
+  if (!isApplied) return {};
+  if (!coreClears) return { forget: 'going' };
+  const mayRefuse = callbacks.some(({ unit, kind }) => unit.space.own.name === object && kind === 'pre_patch');
+  return mayRefuse ? { forget: 'refused' } : {};
 }
 
 /** The callbacks of an object, unit by unit, in the order of the kinds. */

@@ -28,7 +28,7 @@ left() { ls /sys/kernel/livepatch; grep livegraft_ /proc/modules; true; }
 calls() { dmesg | sed -n 's/.*livegraft example: //p' >/tmp/calls; tail -n +$(($(cat /tmp/told) + 1)) /tmp/calls; wc -l </tmp/calls >/tmp/told; }
 insert() { insmod $1/$1.ko && wait_for settled $1; }
 remove() { echo 0 >/sys/kernel/livepatch/$1/enabled && wait_for gone $1 && wait_for rmmod $1; }
-memory() { grep -E 'MemAvailable' /proc/meminfo; grep -c load_module /proc/vmallocinfo; }
+memory() { grep -E 'MemAvailable' /proc/meminfo; grep -cE 'load_module|execmem' /proc/vmallocinfo; }
 echo 0 >/tmp/told
 
 run late-load lg load livegraft_calls --json
