@@ -51,13 +51,19 @@ export function livegraft(args: readonly string[], settings: RunSettings = {}): 
   return start(args, settings).ended;
 }
 
+/** Our environment without what whoever tests likes of colours. */
+function inherited(): NodeJS.ProcessEnv {
+  const { NO_COLOR: _, ...others } = process.env;
+  return others;
+}
+
 /** Starts it in a process group of its own, as a shell does: a signal to `-pid` is what Ctrl-C sends. */
 export function start(args: readonly string[], { cwd, env = {}, within = [] }: RunSettings = {}): Started {
   const mark = randomUUID();
   const [command, ...rest] = [...within, process.execPath, program, ...args];
   const child = spawn(command!, rest, {
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, ...env, LIVEGRAFT_TEST_MARK: mark },
+    env: { ...inherited(), ...env, LIVEGRAFT_TEST_MARK: mark },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
