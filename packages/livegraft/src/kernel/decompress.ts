@@ -1,7 +1,6 @@
 /** Decompression through the programs that every distribution has; JavaScript's own xz readers fail on the kernel's x86 filter. */
 
 import type { Compression } from '@livegraft/binfmt/bzimage';
-import { execa } from 'execa';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { programMissing } from '../diagnostics/support.ts';
 
@@ -16,6 +15,7 @@ export async function decompress(
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   signal?.throwIfAborted();
+  const { execa } = await import('execa');
   const result = await execa(compression, ['-d', '-c'], {
     input: bytes,
     encoding: 'buffer',

@@ -1,5 +1,4 @@
 /** Runs other programs: arguments as arrays, no shell, their last words in the error, killed with us. */
-import { execa } from 'execa';
 import { LivegraftError } from '../diagnostics/diagnostic.ts';
 import { diskFull, programFailed, programMissing } from '../diagnostics/support.ts';
 
@@ -28,6 +27,8 @@ export const fullDisk = /No space left on device|Disk quota exceeded/;
 /** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, times out, or finds the disk full. */
 export async function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   options.signal?.throwIfAborted();
+  // 170 files, which commands that only look at the running kernel do not need
+  const { execa } = await import('execa');
   const running = execa(program, [...args], {
     reject: false,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
