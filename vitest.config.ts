@@ -9,8 +9,8 @@ const alias = [
 ];
 
 /**
- * Three projects, one after the other: unit (seconds), case (real compiler), vm (real kernels under emulation; slow, two at a time: a guest
- * keeps one core busy). vitest runs projects of different `maxWorkers` only in groups of their own, hence `groupOrder`.
+ * Three projects, one after the other (`groupOrder`): unit (seconds), case (real compiler), vm (real kernels under emulation; slow: a guest keeps one
+ * core busy). Two files at a time: vitest alone would leave one processor free, which is half of the machine that CI has.
  */
 export default defineConfig({
   test: {
@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'bench/**/*.test.mjs', 'packaging/*.test.mjs'],
+          maxWorkers: 2,
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
@@ -30,6 +31,7 @@ export default defineConfig({
           name: 'case',
           include: ['packages/*/src/**/*.case.ts', 'packaging/*.case.mjs'],
           globalSetup: ['packages/livegraft/src/testing/provide-kernel.ts'],
+          maxWorkers: 2,
           testTimeout: 300_000,
           hookTimeout: 900_000,
           sequence: { groupOrder: 1 },
