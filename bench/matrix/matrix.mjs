@@ -20,6 +20,7 @@ const { moduleCommand } = await import(`${dist}/kbuild/module-command.js`);
 const { describeKernel } = await import(`${dist}/kernel/describe.js`);
 const { fetchKernel } = await import(`${dist}/kernel/fetch.js`);
 const { cacheDir } = await import(`${dist}/kernel/places.js`);
+const { siblingOf } = await import(`${dist}/kernel/share.js`);
 const { listKernels, tryOpenKernel } = await import(`${dist}/kernel/store.js`);
 const { silent } = await import(`${dist}/support/progress.js`);
 const { exampleNames, readExample } = await import(`${dist}/trial/example.js`);
@@ -33,7 +34,6 @@ mkdirSync(scratchHome, { recursive: true });
 const scratch = mkdtempSync(join(scratchHome, 'matrix-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
-const inOrder = new Intl.Collator('en', { numeric: true });
 const seconds = async (work) => {
   const started = performance.now();
   const value = await work();
@@ -49,22 +49,15 @@ function sizesOf(...paths) {
     .map((line) => Number(line.split('\t')[0]));
 }
 
-async function choose({ pattern, pinned }) {
-  const here = (await listKernels()).map(({ name }) => name).filter((name) => pattern.test(name));
-  if (pinned !== undefined && here.includes(pinned)) return pinned;
-  const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
-  const isWhole = ({ release, missing }) => release === pinned && missing.length === 0;
-  return offered.some(isWhole) ? pinned : (newestWhole(offered, pattern) ?? here.at(-1));
-}
+const offered = (await listAvailable({ progress: silent, all: true }).catch(() => [])).filter(
+  ({ missing }) => missing.length === 0,
+);
+const here = (await listKernels()).map(({ name }) => name);
+const everywhere = [...here, ...offered.map(({ release }) => release)];
 
-/** The kernel before another one in its series, or the one after it, that is there whole, in the archive or in the cache. */
-async function neighbour({ release, pattern }) {
-  const offered = await listAvailable({ progress: silent, all: true }).catch(() => []);
-  const whole = offered.filter(({ missing }) => missing.length === 0).map((each) => each.release);
-  const here = (await listKernels()).map(({ name }) => name);
-  const all = [...new Set([release, ...whole, ...here])].filter((each) => pattern.test(each)).sort(inOrder.compare);
-  const at = all.indexOf(release);
-  return all[at - 1] ?? all[at + 1];
+function choose({ pattern, pinned }) {
+  if (everywhere.includes(pinned)) return pinned;
+  return newestWhole(offered, pattern) ?? here.findLast((name) => pattern.test(name));
 }
 
 /** One example: what came of it, and how long that took. */
@@ -115,7 +108,7 @@ async function take(title, release) {
 
 const fetched = [];
 for (const entry of kernels.filter(({ title }) => options.only === undefined || title === options.only)) {
-  const release = await choose(entry);
+  const release = choose(entry);
   if (release === undefined) {
     tell(`${entry.title}: neither the archive nor the cache has a kernel`);
     process.exitCode = 1;
@@ -124,8 +117,13 @@ for (const entry of kernels.filter(({ title }) => options.only === undefined || 
   fetched.push({ ...entry, ...(await take(entry.title, release)) });
 }
 const series = fetched.find(({ showsNeighbour }) => showsNeighbour);
-const other = series && (await neighbour({ release: series.kernel.release, pattern: series.pattern }));
-const second = other && (await take(`${series.title}, the second`, other));
+const neighbour =
+  series &&
+  siblingOf(
+    series.kernel.release,
+    everywhere.filter((release) => series.pattern.test(release)),
+  );
+const second = neighbour && (await take(`${series.title}, the second`, neighbour));
 
 const rows = [];
 for (const { title, kernel, fetchSeconds } of fetched) {
@@ -168,7 +166,7 @@ if (options.only === undefined && options.examples === undefined) {
   const path = join(root, 'docs/support-matrix.md');
   const beside = second && {
     title: series.title,
-    release: other,
+    release: neighbour,
     first: series.kernel.release,
     size: sizesOf(...fetched.map(({ kernel }) => kernel.dir), second.kernel.dir).at(-1),
     fetchSeconds: second.fetchSeconds,

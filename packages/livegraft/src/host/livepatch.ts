@@ -55,7 +55,8 @@ export function readLivepatches(roots: HostRoots): Livepatch[] {
     const livepatch = readLivepatch(roots, name);
     if (livepatch === undefined) return [];
     const stacked = Number.parseInt(readProc(join(livepatchFolder(roots), name, 'stack_order')) ?? '', 10);
-    return [{ livepatch, stacked, loaded: (modules.indexOf(name) + 1 || modules.length + 1) - 1 }];
+    const loaded = modules.includes(name) ? modules.indexOf(name) : modules.length;
+    return [{ livepatch, stacked, loaded }];
   });
   const key = ranked.some(({ stacked }) => Number.isNaN(stacked)) ? 'loaded' : 'stacked';
   return ranked

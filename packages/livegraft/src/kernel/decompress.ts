@@ -1,8 +1,8 @@
 /** Decompression through the programs that every distribution has; JavaScript's own xz readers fail on the kernel's x86 filter. */
 
 import type { Compression } from '@livegraft/binfmt/bzimage';
-import { LivegraftError } from '../diagnostics/diagnostic.ts';
-import { programMissing } from '../diagnostics/support.ts';
+import type { LivegraftError } from '../diagnostics/diagnostic.ts';
+import { tryRunForBytes } from '../support/exec.ts';
 
 /**
  * Unpacks bytes.
@@ -14,24 +14,15 @@ export async function decompress(
   corrupt: (problem: string) => LivegraftError,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  signal?.throwIfAborted();
-  const { execa } = await import('execa');
-  const result = await execa(compression, ['-d', '-c'], {
+  const { exitCode, stdout, stderr } = await tryRunForBytes(compression, ['-d', '-c'], {
     input: bytes,
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    reject: false,
-    env: { LC_ALL: 'C' },
-    maxBuffer: 1024 * 1024 * 1024,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...(signal === undefined ? {} : { signal }),
   });
-  if (result.isCanceled) signal?.throwIfAborted();
-  if (result.code === 'ENOENT') throw new LivegraftError(programMissing({ program: compression }));
-  if (result.exitCode !== 0) {
-    const words = Buffer.from(result.stderr).toString().trim().split('\n').at(-1) ?? '';
-    throw corrupt(`${compression} says: ${words || `exit code ${result.exitCode}`}`);
+  if (exitCode !== 0) {
+    const words = stderr.trim().split('\n').at(-1) ?? '';
+    throw corrupt(`${compression} says: ${words || `exit code ${exitCode}`}`);
   }
-  return result.stdout;
+  return stdout;
 }
 
 /** How a module file is compressed, by its name: `.ko.xz`, `.ko.zst`, `.ko.gz`; undefined for a plain `.ko`. */

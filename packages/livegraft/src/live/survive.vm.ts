@@ -94,24 +94,20 @@ interface Kill {
   readonly exit?: number;
 }
 
-/** Killed there; each begins where the one before it ended, and all of them end with nothing loaded. */
-const killed: readonly Kill[] = [
+/** Killed there; each begins where the one before it ended. */
+const kills: readonly Kill[] = [
+  { at: 'load:begin', found: 'nothing', next: 'load', exit: 0 },
+  { at: 'revert:begin', found: 'active', next: 'revert --keep-module', exit: 0 },
+  { at: 'unload:begin', found: 'module-left', next: 'unload', exit: 0 },
+  { at: 'load:end' },
+  { at: 'revert:end' },
   { at: 'load:inserted', found: 'active', next: 'load', exit: 3 },
   { at: 'revert:transition', found: 'module-left', next: 'load', exit: 7 },
-  { at: 'unload:begin', found: 'module-left', next: 'unload', exit: 0 },
+  { at: 'unload:end' },
   // a reader asleep in pipe_read() holds it back; the kernel's own signal may be quicker
   { at: 'load:reversing', name: 'livegraft_pipe', next: 'revert', exit: 0 },
   { at: 'load:unloading', name: 'livegraft_pipe', found: 'module-left', next: 'unload', exit: 0 },
 ];
-/** The steps at which less is under way. */
-const more: readonly Kill[] = [
-  { at: 'load:begin', found: 'nothing', next: 'load', exit: 0 },
-  { at: 'revert:begin', found: 'active', next: 'revert --keep-module', exit: 0 },
-  { at: 'unload:end' },
-  { at: 'load:end' },
-  { at: 'revert:end' },
-];
-const kills = process.env['LIVEGRAFT_LONG'] === undefined ? killed : [...more, ...killed];
 
 function stepScript({ at, next, name = 'livegraft_one' }: Kill): string {
   const timeout = name === 'livegraft_pipe' ? ' --timeout 4' : '';

@@ -15,9 +15,9 @@ export interface RunOptions {
   readonly writesNothing?: boolean;
 }
 
-export interface RunResult {
+export interface RunResult<Output = string> {
   readonly exitCode: number;
-  readonly stdout: string;
+  readonly stdout: Output;
   readonly stderr: string;
 }
 
@@ -26,6 +26,28 @@ export const fullDisk = /No space left on device|Disk quota exceeded/;
 
 /** Runs a program to its end and returns what it said, whatever its exit code. Throws when it cannot be started, is killed, times out, or finds the disk full. */
 export async function tryRun(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { stdout, ...others } = await execute(program, args, options, 256 * 1024 * 1024);
+  return { ...others, stdout: decode(stdout) };
+}
+
+/** Like `tryRun`, for a program that writes bytes, 1 GiB at most. */
+export async function tryRunForBytes(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult<Uint8Array>> {
+  return execute(program, args, options, 1024 * 1024 * 1024);
+}
+
+const decode = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
+
+async function execute(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+  maxBuffer: number,
+): Promise<RunResult<Uint8Array>> {
   options.signal?.throwIfAborted();
   // 170 files, which commands that only look at the running kernel do not need
   const { execa } = await import('execa');
@@ -38,7 +60,9 @@ export async function tryRun(program: string, args: readonly string[], options: 
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.group === true ? { detached: true } : {}),
-    maxBuffer: 256 * 1024 * 1024,
+    maxBuffer,
+    encoding: 'buffer',
+    // else a last newline of what is no text goes, too
     stripFinalNewline: false,
   });
   const endGroup = (): void => {
@@ -50,21 +74,20 @@ export async function tryRun(program: string, args: readonly string[], options: 
   };
   if (options.group === true) options.signal?.addEventListener('abort', endGroup);
   const result = await running;
+  const stderr = decode(result.stderr);
   options.signal?.removeEventListener('abort', endGroup);
   if (result.isCanceled) options.signal?.throwIfAborted();
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw new LivegraftError(programMissing({ program }));
-  if (options.writesNothing !== true && result.exitCode !== 0 && fullDisk.test(result.stderr)) {
+  if (options.writesNothing !== true && result.exitCode !== 0 && fullDisk.test(stderr)) {
     throw new LivegraftError(diskFull({ path: options.env?.['TMPDIR'] ?? options.cwd ?? process.cwd() }));
   }
   if (result.exitCode === undefined) {
     const how = result.timedOut
       ? `did not end within ${options.timeout} ms`
       : `was ended by ${result.signal ?? result.code}`;
-    throw new LivegraftError(
-      programFailed({ command: [program, ...args].join(' '), how, output: tail(result.stderr) }),
-    );
+    throw new LivegraftError(programFailed({ command: [program, ...args].join(' '), how, output: tail(stderr) }));
   }
-  return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  return { exitCode: result.exitCode, stdout: result.stdout, stderr };
 }
 
 /** Like `tryRun`, but an exit code other than 0 throws, with the end of the program's error output. */

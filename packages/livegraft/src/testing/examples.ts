@@ -6,9 +6,9 @@ import { exampleFile, readExample } from '../trial/example.ts';
 export const examplesFolder = fileURLToPath(new URL('../../../../examples', import.meta.url));
 
 /** The path of an example's patch. */
-export function examplePatch(kernel: Kernel, name: string, file = 'example.patch'): string {
-  const path = exampleFile(examplesFolder, name, file, kernel.release);
-  if (path === undefined) throw new Error(`${name} has no ${file} for ${kernel.release}`);
+export function examplePatch({ release }: Pick<Kernel, 'release'>, name: string, file = 'example.patch'): string {
+  const path = exampleFile(examplesFolder, name, file, release);
+  if (path === undefined) throw new Error(`${name} has no ${file} for ${release}`);
   return path;
 }
 
